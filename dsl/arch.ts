@@ -1,0 +1,103 @@
+/**
+ * Architectures as data: an ordered list of stages, each ending at a named spot.
+ *
+ * A spot is where a distillation loss may look (tap) and where a forward may start again (restart). The last stage
+ * ends at `"logits"` for a classifier; the stage that pools ends at `"embedding"`.
+ *
+ * @module
+ */
+
+import { UnknownSpotError } from "./errors.ts";
+import { didYouMean } from "./errors.ts";
+import type { Layer } from "./layers.ts";
+
+/** A run of layers that ends at a named place. */
+export interface Stage {
+  /** Name of the place after the last layer. */
+  readonly spot: string;
+  /** Layers, in order. */
+  readonly layers: readonly Layer[];
+}
+
+/**
+ * An architecture. `Spot` are the names of its distillation spots, shallow first; `Classes` is `number` while the
+ * class count is not bound.
+ */
+export interface Arch<Name extends string = string, Spot extends string = string, Classes extends number = number> {
+  /** Name in sentences and files. */
+  readonly name: Name;
+  /** All stages in order, taps and others. */
+  readonly stages: readonly Stage[];
+  /** The spots methods use when none is said, shallow first; the last is the deepest map. */
+  readonly spots: readonly Spot[];
+  /** Class count, or `undefined` until a dataset binds it. */
+  readonly classes: Classes | undefined;
+  /** Options that rebuild it: family and numbers, JSON-safe. */
+  readonly options: Readonly<Record<string, string | number | boolean | readonly number[]>>;
+}
+
+/** What {@linkcode defineArch} is told. */
+export interface ArchOptions<Spot extends string> {
+  /** Distillation spots, shallow first; each the name of a stage. */
+  readonly spots: readonly Spot[];
+  /** Numbers that describe this member of its family. */
+  readonly options?: Arch["options"];
+}
+
+/**
+ * Declares an architecture from its stages.
+ *
+ * @throws {UnknownSpotError} If a spot is not the end of a stage.
+ *
+ * @example
+ * ```ts
+ * import { defineArch } from "./arch.ts";
+ * import { batchNorm, conv, globalPool, linear, relu } from "./layers.ts";
+ * const tiny = defineArch("tiny", [
+ *   { spot: "layer1", layers: [conv("conv1", 8), batchNorm("bn1"), relu] },
+ *   { spot: "embedding", layers: [globalPool] },
+ *   { spot: "logits", layers: [linear("fc", "classes")] },
+ * ], { spots: ["layer1"] });
+ * ```
+ */
+export function defineArch<const Name extends string, const Spot extends string>(
+  name: Name,
+  stages: readonly Stage[],
+  options: ArchOptions<Spot>,
+): Arch<Name, Spot> {
+  const known = stages.map((stage) => stage.spot);
+  for (const spot of options.spots) {
+    if (!known.includes(spot)) {
+      throw new UnknownSpotError(
+        `Cannot declare ${name}: every spot is the end of a stage, got "${spot}".${didYouMean(spot, known)}`,
+      );
+    }
+  }
+  return Object.freeze({
+    name,
+    stages: Object.freeze(stages.map((s) => Object.freeze({ spot: s.spot, layers: Object.freeze([...s.layers]) }))),
+    spots: Object.freeze([...options.spots]),
+    classes: undefined,
+    options: Object.freeze({ ...options.options }),
+  });
+}
+
+/** The same architecture with its class count bound. */
+export function withClasses<Name extends string, Spot extends string, const C extends number>(
+  arch: Arch<Name, Spot>,
+  classes: C,
+): Arch<Name, Spot, C> {
+  return Object.freeze({ ...arch, classes });
+}
+
+/** Index of the stage that ends at `spot`. @throws {UnknownSpotError} If there is none. */
+export function stageIndex(arch: Arch, spot: string): number {
+  const index = arch.stages.findIndex((stage) => stage.spot === spot);
+  if (index < 0) {
+    const known = arch.stages.map((stage) => stage.spot);
+    throw new UnknownSpotError(
+      `Cannot tap ${arch.name}: it has no spot "${spot}", only ${known.join(", ")}.${didYouMean(spot, known)}`,
+    );
+  }
+  return index;
+}

@@ -1,0 +1,157 @@
+/**
+ * Tensor expressions over values: what a new loss is written in.
+ *
+ * Reductions keep their dimensions with size 1, so results broadcast against their inputs; axis 0 is the batch, and a
+ * reduction over it covers the images really present, never padding.
+ *
+ * @module
+ */
+
+import { constant, type Kind, node, type ScalarFunction, type Value } from "./value.ts";
+
+/** A value or a number. */
+export type Operand = Value | number;
+
+function lift(operand: Operand): Value {
+  return typeof operand === "number" ? constant(operand) : operand;
+}
+
+/** Applies a scalar function element by element; the result has the kind of `a`. */
+export function apply<K extends Kind>(op: ScalarFunction, a: Value<K>, ...rest: readonly Operand[]): Value<K> {
+  return node(op, a.kind, [a, ...rest.map(lift)]);
+}
+
+/** a + b. */
+export function add<K extends Kind>(a: Value<K>, b: Operand): Value<K> {
+  return apply("add", a, b);
+}
+/** a − b. */
+export function sub<K extends Kind>(a: Value<K>, b: Operand): Value<K> {
+  return apply("sub", a, b);
+}
+/** a · b. */
+export function mul<K extends Kind>(a: Value<K>, b: Operand): Value<K> {
+  return apply("mul", a, b);
+}
+/** a / b. */
+export function div<K extends Kind>(a: Value<K>, b: Operand): Value<K> {
+  return apply("div", a, b);
+}
+/** The larger of a and b; the gradient goes to `a` where they are equal. */
+export function maximum<K extends Kind>(a: Value<K>, b: Operand): Value<K> {
+  return apply("max", a, b);
+}
+/** The smaller of a and b; the gradient goes to `a` where they are equal. */
+export function minimum<K extends Kind>(a: Value<K>, b: Operand): Value<K> {
+  return apply("min", a, b);
+}
+/** x². */
+export function square<K extends Kind>(x: Value<K>): Value<K> {
+  return apply("square", x);
+}
+/** √x; its gradient at 0 is 0. */
+export function sqrt<K extends Kind>(x: Value<K>): Value<K> {
+  return apply("sqrt", x);
+}
+/** |x|; its gradient at 0 is 0. */
+export function abs<K extends Kind>(x: Value<K>): Value<K> {
+  return apply("abs", x);
+}
+/** −1, 0 or 1; no gradient. */
+export function sign<K extends Kind>(x: Value<K>): Value<K> {
+  return apply("sign", x);
+}
+/** eˣ. */
+export function exp<K extends Kind>(x: Value<K>): Value<K> {
+  return apply("exp", x);
+}
+/** ln x. */
+export function log<K extends Kind>(x: Value<K>): Value<K> {
+  return apply("log", x);
+}
+/** 1 where a > b, else 0; no gradient. */
+export function greater<K extends Kind>(a: Value<K>, b: Operand): Value<K> {
+  return apply("gt", a, b);
+}
+
+/** Σ over `axes`, dimensions kept. */
+export function sumOver(x: Value, axes: readonly number[]): Value<"tensor"> {
+  return node("sum", "tensor", [x], { axes });
+}
+/** Mean over `axes`, dimensions kept. */
+export function meanOver(x: Value, axes: readonly number[]): Value<"tensor"> {
+  return node("mean", "tensor", [x], { axes });
+}
+/** Largest element over `axes`, dimensions kept. */
+export function maxOver(x: Value, axes: readonly number[]): Value<"tensor"> {
+  return node("reduceMax", "tensor", [x], { axes });
+}
+
+/** Mean over everything but the batch, [B]. */
+export function perSample(x: Value): Value<"sample"> {
+  return node("mean", "sample", [x], { axes: [], keep: "sample" });
+}
+/** Sum over everything but the batch, [B]. */
+export function sumPerSample(x: Value): Value<"sample"> {
+  return node("sum", "sample", [x], { axes: [], keep: "sample" });
+}
+/** Mean over the whole tensor and the batch, []. */
+export function meanAll(x: Value): Value<"scalar"> {
+  return node("mean", "scalar", [x], { axes: [], keep: "none" });
+}
+/** Sum over the whole tensor and the batch, []. */
+export function sumAll(x: Value): Value<"scalar"> {
+  return node("sum", "scalar", [x], { axes: [], keep: "none" });
+}
+
+/** Flattens each sample: [B, …] → [B, D]. */
+export function flatten(x: Value): Value<"vector"> {
+  return node("reshape", "vector", [x], { keep: "sample" });
+}
+/** Matrix product of the last two axes, optionally of transposed operands. */
+export function matmul(
+  a: Value,
+  b: Value,
+  options: { readonly transposeA?: boolean; readonly transposeB?: boolean } = {},
+): Value<"tensor"> {
+  return node("matmul", "tensor", [a, b], {
+    transposeA: options.transposeA ?? false,
+    transposeB: options.transposeB ?? false,
+  });
+}
+/** Joins values along `axis` (1 = channels, features or classes). */
+export function concat<K extends Kind>(values: readonly Value<K>[], axis = 1): Value<K> {
+  const first = values[0];
+  if (first === undefined) throw new RangeError("Cannot concatenate: expected at least one value, got none.");
+  return node("concat", first.kind, values, { axis });
+}
+/** Elements `start … start + size − 1` along `axis`. */
+export function slice<K extends Kind>(x: Value<K>, axis: number, start: number, size: number): Value<K> {
+  return node("slice", x.kind, [x], { axis, start, size });
+}
+/** Number of elements of `x` along `axis`, known when shapes are bound. */
+export function sizeOf(x: Value, axis: number): Value<"scalar"> {
+  return node("size", "scalar", [x], { axis });
+}
+/** The k-th smallest element of each row of [B, D] (k from 1; `"third"` is ⌊D / 3⌋), [B, 1]. */
+export function kthSmallest(x: Value<"vector">, k: number | "third"): Value<"tensor"> {
+  return node("kthSmallest", "tensor", [x], { k });
+}
+/** ln softmax(x / temperature) over the last axis. */
+export function logSoftmax<K extends Kind>(x: Value<K>, temperature = 1): Value<K> {
+  return node("logSoftmax", x.kind, [x], { temperature });
+}
+/** softmax(x / temperature) over the last axis. */
+export function softmax<K extends Kind>(x: Value<K>, temperature = 1): Value<K> {
+  return exp(logSoftmax(x, temperature));
+}
+/** Mean of values of one shape. */
+export function average<K extends Kind>(values: readonly Value<K>[]): Value<K> {
+  const [first, ...rest] = values;
+  if (first === undefined) throw new RangeError("Cannot take a mean: expected at least one value, got none.");
+  return mul(rest.reduce((total, value) => add(total, value), first), 1 / values.length);
+}
+/** Each sample divided by max(its L2 norm, 1e-12), as PyTorch's `normalize`. */
+export function normalize<K extends Kind>(x: Value<K>, axes: readonly number[]): Value<K> {
+  return div(x, maximum(sqrt(sumOver(square(x), axes)), 1e-12));
+}

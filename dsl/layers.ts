@@ -1,0 +1,158 @@
+/**
+ * The vocabulary architectures are written in: plain data, no tensors.
+ *
+ * A net is a list of layers; the two composite layers, {@linkcode sum} and {@linkcode join}, hold branches that all
+ * read the same input. Layers with parameters carry PyTorch's module name, so that `conv("layer1.0.conv1", …)`
+ * owns `layer1.0.conv1.weight` and a PyTorch state dict maps one to one.
+ *
+ * @module
+ */
+
+/** A number of outputs: fixed, or the class count that the dataset binds later. */
+export type Width = number | "classes";
+
+/** Rule that fills a weight before training. */
+export type Init =
+  | { readonly rule: "default" }
+  | { readonly rule: "heOut" }
+  | { readonly rule: "normal"; readonly std: number }
+  | { readonly rule: "zero" };
+
+/** One layer. Shapes are inferred from the input; only what cannot be inferred is said. */
+export type Layer =
+  | ConvLayer
+  | {
+    readonly kind: "transposedConv";
+    readonly name: string;
+    readonly out: number;
+    readonly kernel: number;
+    readonly stride: number;
+    readonly pad: number;
+    /** Extra rows and columns at the far side; `like` chooses 0 or 1 so that the output is as large as that tap. */
+    readonly outputPad: number | { readonly net: string; readonly spot: string };
+    readonly bias: boolean;
+    readonly init: Init;
+  }
+  | {
+    readonly kind: "batchNorm";
+    readonly name: string;
+    /** Weight of the new statistics in the running ones (PyTorch's meaning; 0.1 unless said). */
+    readonly momentum: number;
+    /** Added to the variance; 1e-5 as in PyTorch. */
+    readonly epsilon: number;
+  }
+  | { readonly kind: "relu" }
+  | { readonly kind: "relu6" }
+  | { readonly kind: "sigmoid" }
+  | {
+    readonly kind: "pool";
+    readonly mode: "average" | "max";
+    readonly kernel: number;
+    readonly stride: number;
+    readonly pad: number;
+  }
+  | { readonly kind: "globalPool" }
+  | { readonly kind: "linear"; readonly name: string; readonly out: Width; readonly bias: boolean; readonly init: Init }
+  | { readonly kind: "sum"; readonly branches: readonly (readonly Layer[])[] }
+  | { readonly kind: "join"; readonly branches: readonly (readonly Layer[])[] };
+
+/** A convolution, zero-padded. `groups: "depthwise"` means one group a channel. */
+export interface ConvLayer {
+  readonly kind: "conv";
+  readonly name: string;
+  readonly out: number | "same";
+  readonly kernel: number;
+  readonly stride: number;
+  readonly pad: number;
+  readonly groups: number | "depthwise";
+  readonly bias: boolean;
+  readonly init: Init;
+}
+
+/** Options of {@linkcode conv}; a 3×3 convolution keeps its size unless told otherwise. */
+export interface ConvOptions {
+  /** Side of the filter; 3 unless said. */
+  readonly kernel?: number;
+  /** Step; 1 unless said. */
+  readonly stride?: number;
+  /** Zero padding; (kernel − 1) / 2 unless said. */
+  readonly pad?: number;
+  /** Groups; 1 unless said. */
+  readonly groups?: number | "depthwise";
+  /** Whether it has a bias; no unless said. */
+  readonly bias?: boolean;
+  /** Initial weights; PyTorch's default unless said. */
+  readonly init?: Init;
+}
+
+/** A convolution with `out` channels; `"same"` keeps the input's. */
+export function conv(name: string, out: number | "same", options: ConvOptions = {}): Layer {
+  const { kernel = 3, stride = 1, pad = (kernel - 1) >> 1, groups = 1, bias = false, init = { rule: "default" } } =
+    options;
+  return Object.freeze({ kind: "conv", name, out, kernel, stride, pad, groups, bias, init: Object.freeze(init) });
+}
+
+/**
+ * A transposed 3×3 convolution that doubles the size (stride 2, pad 1), as FFSD's SD modules use. Without `like` the
+ * output padding is 1; with it, 0 or 1, whichever gives the size of that tap (odd maps).
+ */
+export function upsample(name: string, out: number, like?: { readonly net: string; readonly spot: string }): Layer {
+  return Object.freeze({
+    kind: "transposedConv",
+    name,
+    out,
+    kernel: 3,
+    stride: 2,
+    pad: 1,
+    outputPad: like === undefined ? 1 : Object.freeze({ ...like }),
+    bias: false,
+    init: Object.freeze({ rule: "default" }),
+  });
+}
+
+/** Batch normalisation; `momentum` is the weight of the new statistics (0.1 as in PyTorch). */
+export function batchNorm(name: string, options: { readonly momentum?: number } = {}): Layer {
+  return Object.freeze({ kind: "batchNorm", name, momentum: options.momentum ?? 0.1, epsilon: 1e-5 });
+}
+
+/** max(x, 0). */
+export const relu: Layer = Object.freeze({ kind: "relu" });
+/** min(max(x, 0), 6). */
+export const relu6: Layer = Object.freeze({ kind: "relu6" });
+/** 1 / (1 + exp(−x)). */
+export const sigmoid: Layer = Object.freeze({ kind: "sigmoid" });
+/** Mean over the whole map: [B, C, H, W] → [B, C]. */
+export const globalPool: Layer = Object.freeze({ kind: "globalPool" });
+
+/** Average or max pooling over windows; padding counts as zero for averages and as −∞ for maxima. */
+export function pool(
+  mode: "average" | "max",
+  kernel: number,
+  options: { readonly stride?: number; readonly pad?: number } = {},
+): Layer {
+  return Object.freeze({ kind: "pool", mode, kernel, stride: options.stride ?? kernel, pad: options.pad ?? 0 });
+}
+
+/** A fully connected layer, [B, D] → [B, out]. */
+export function linear(
+  name: string,
+  out: Width,
+  options: { readonly bias?: boolean; readonly init?: Init } = {},
+): Layer {
+  const { bias = true, init = { rule: "default" } } = options;
+  return Object.freeze({ kind: "linear", name, out, bias, init: Object.freeze(init) });
+}
+
+/** Branches over one input, added. An empty branch is the identity. */
+export function sum(...branches: readonly (readonly Layer[])[]): Layer {
+  return Object.freeze({ kind: "sum", branches: freeze(branches) });
+}
+
+/** Branches over one input, concatenated along channels. An empty branch is the identity. */
+export function join(...branches: readonly (readonly Layer[])[]): Layer {
+  return Object.freeze({ kind: "join", branches: freeze(branches) });
+}
+
+function freeze(branches: readonly (readonly Layer[])[]): readonly (readonly Layer[])[] {
+  return Object.freeze(branches.map((branch) => Object.freeze([...branch])));
+}

@@ -1,0 +1,71 @@
+/**
+ * Methods: pure functions from a site (the nets of a sentence) to a loss graph.
+ *
+ * @module
+ */
+
+import type { LossGraph, Role } from "./graph.ts";
+import type { Clause, Json } from "./spec.ts";
+import type { NetRef } from "./value.ts";
+
+/** A net as a method sees it. */
+export interface Member extends NetRef {
+  readonly role: Role;
+  /** Name of its architecture. */
+  readonly arch: string;
+  /** Distillation spots, shallow first. */
+  readonly spots: readonly string[];
+  /** Channels of the map at each spot, in the order of {@linkcode Member.spots}. */
+  readonly channels: readonly number[];
+}
+
+/** What a method sees: the nets, who teaches whom, and what else the sentence says. */
+export interface Site {
+  readonly members: readonly Member[];
+  readonly peers: readonly Member[];
+  readonly leader: Member | undefined;
+  readonly teachers: readonly Member[];
+  readonly students: readonly Member[];
+  readonly edges: readonly (readonly [from: string, to: string])[];
+  /** Verbs and methods of the sentence, with defaults filled in. */
+  readonly clauses: readonly Clause[];
+}
+
+/** Roles a method needs, each with the spots it taps there (`never` for none). */
+export type Needs = { readonly [R in Role]?: string };
+
+/** A method as a value; identity is `kind` and `version`, never its object. */
+export interface Method<N extends Needs = Needs, Routes extends string = string> {
+  readonly kind: "method";
+  readonly name: string;
+  readonly version: number;
+  readonly options: { readonly [key: string]: Json };
+  /** Roles and spots it needs, for the check at run time. */
+  readonly needs: { readonly [R in keyof N]: readonly string[] };
+  /** Spots whose terms another method may route. */
+  readonly routes: readonly Routes[];
+  /** The loss graph on this site. */
+  lower(site: Site): Partial<LossGraph>;
+}
+
+/** Declares a method. Its `lower` must be pure: the same site gives the same graph. */
+export function method<const N extends Needs, const Routes extends string = never>(
+  name: string,
+  options: { readonly [key: string]: Json },
+  shape: {
+    readonly version?: number;
+    readonly needs: { readonly [R in keyof N]: readonly (N[R] & string)[] };
+    readonly routes?: readonly Routes[];
+  },
+  lower: (site: Site) => Partial<LossGraph>,
+): Method<N, Routes> {
+  return Object.freeze({
+    kind: "method",
+    name,
+    version: shape.version ?? 1,
+    options: Object.freeze({ ...options }),
+    needs: Object.freeze({ ...shape.needs }),
+    routes: Object.freeze([...(shape.routes ?? [])]),
+    lower,
+  });
+}
