@@ -1,0 +1,84 @@
+/**
+ * The step program: what a backend runs. A static graph cut into segments, each with its effects on state.
+ *
+ * @module
+ */
+
+import type { Node, Shape } from "./node.ts";
+
+/** Kinds of state that live from step to step. */
+export type StateKind = "parameter" | "buffer" | "slot";
+
+/** One tensor of state: `net/name` for parameters and buffers, `net/name#momentum` for optimizer slots. */
+export interface StateEntry {
+  readonly name: string;
+  readonly kind: StateKind;
+  readonly shape: Shape;
+}
+
+/** What a segment does to state after its nodes were computed, in order. */
+export type Effect =
+  /** state ← node. */
+  | { readonly kind: "assign"; readonly state: string; readonly node: number }
+  | SgdEffect
+  | AdamEffect;
+
+/**
+ * PyTorch's SGD on one parameter: g ← g + λw; v ← μv + g; w ← w − η(g + μv) with Nesterov, w − ηv without.
+ * μ = 0 keeps no slot.
+ */
+export interface SgdEffect {
+  readonly kind: "sgd";
+  readonly parameter: string;
+  readonly gradient: number;
+  /** Uniform with the learning rate η. */
+  readonly rate: string;
+  readonly weightDecay: number;
+  readonly momentum: number;
+  readonly nesterov: boolean;
+  /** Slot of v; absent when μ = 0. */
+  readonly velocity?: string;
+}
+
+/**
+ * PyTorch's Adam on one parameter (L2 in the gradient): t ← t + 1; m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²;
+ * w ← w − η · (m / (1−β₁ᵗ)) / (√(v / (1−β₂ᵗ)) + ε). The slot `step` [] holds t and advances by one a run.
+ */
+export interface AdamEffect {
+  readonly kind: "adam";
+  readonly parameter: string;
+  readonly gradient: number;
+  readonly rate: string;
+  readonly weightDecay: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly first: string;
+  readonly second: string;
+  readonly step: string;
+}
+
+/** A run of nodes with effects; skipped as a whole when its gate is above zero. */
+export interface Segment {
+  readonly name: string;
+  /** Nodes to compute, in order; leaves are not listed. */
+  readonly nodes: readonly number[];
+  readonly effects: readonly Effect[];
+  /** Node of shape [] computed in an earlier segment: above zero means skip. */
+  readonly gate?: number;
+}
+
+/** A compiled step. */
+export interface StepProgram {
+  readonly name: string;
+  /** Largest batch. */
+  readonly batch: number;
+  /** Every node, inputs first; `nodes[i].id === i`. */
+  readonly nodes: readonly Node[];
+  /** Run in order. */
+  readonly segments: readonly Segment[];
+  /** State it reads or writes. */
+  readonly state: readonly StateEntry[];
+  /** Nodes readable after a run, by name; they keep their memory to the end. */
+  readonly outputs: Readonly<Record<string, number>>;
+}
