@@ -13,7 +13,7 @@ export type Expr =
   | { readonly fn: ScalarFunction; readonly of: readonly Expr[] };
 
 /** Number of operands of each scalar function. */
-export const arity = {
+export const arity: Readonly<Record<ScalarFunction, number>> = {
   add: 2,
   sub: 2,
   mul: 2,
@@ -33,7 +33,7 @@ export const arity = {
   ge: 2,
   eq: 2,
   select: 3,
-} as const satisfies Record<ScalarFunction, number>;
+};
 
 /** Input number `index`. */
 export function input(index: number): Expr {
@@ -70,30 +70,27 @@ function is(expr: Expr | undefined, number: number): boolean {
  *
  * `gt`, `ge`, `eq` give 1 or 0; `select(c, a, b)` is `a` where c > 0, else `b`; `sign(0)` is 0.
  */
-export const scalar = {
-  add: (a, b) => a + b,
-  sub: (a, b) => a - b,
-  mul: (a, b) => a * b,
-  div: (a, b) => a / b,
-  max: (a, b) => (a >= b ? a : b),
-  min: (a, b) => (a <= b ? a : b),
-  neg: (a) => -a,
-  abs: (a) => Math.abs(a),
-  sign: (a) => (a > 0 ? 1 : a < 0 ? -1 : 0),
-  square: (a) => a * a,
-  sqrt: (a) => Math.sqrt(a),
-  exp: (a) => Math.exp(a),
-  log: (a) => Math.log(a),
-  sigmoid: (a) => 1 / (1 + Math.exp(-a)),
-  softplus: (a) => Math.max(a, 0) + Math.log1p(Math.exp(-Math.abs(a))),
-  gt: (a, b) => (a > b ? 1 : 0),
-  ge: (a, b) => (a >= b ? 1 : 0),
-  eq: (a, b) => (a === b ? 1 : 0),
-  select: (c, a, b) => (c > 0 ? a : b),
-} satisfies Record<ScalarFunction, (a: number, b: number, c: number) => number> as Record<
-  ScalarFunction,
-  (...of: number[]) => number
->;
+export const scalar: Readonly<Record<ScalarFunction, (...of: number[]) => number>> = {
+  add: (a: number, b: number) => a + b,
+  sub: (a: number, b: number) => a - b,
+  mul: (a: number, b: number) => a * b,
+  div: (a: number, b: number) => a / b,
+  max: (a: number, b: number) => (a >= b ? a : b),
+  min: (a: number, b: number) => (a <= b ? a : b),
+  neg: (a: number) => -a,
+  abs: (a: number) => Math.abs(a),
+  sign: (a: number) => (a > 0 ? 1 : a < 0 ? -1 : 0),
+  square: (a: number) => a * a,
+  sqrt: (a: number) => Math.sqrt(a),
+  exp: (a: number) => Math.exp(a),
+  log: (a: number) => Math.log(a),
+  sigmoid: (a: number) => 1 / (1 + Math.exp(-a)),
+  softplus: (a: number) => Math.max(a, 0) + Math.log1p(Math.exp(-Math.abs(a))),
+  gt: (a: number, b: number) => (a > b ? 1 : 0),
+  ge: (a: number, b: number) => (a >= b ? 1 : 0),
+  eq: (a: number, b: number) => (a === b ? 1 : 0),
+  select: (c: number, a: number, b: number) => (c > 0 ? a : b),
+};
 
 /** Evaluates an expression on one element of each input. */
 export function evaluate(expr: Expr, inputs: readonly number[]): number {

@@ -7,7 +7,7 @@
  * **The batch rule.** Shapes are compiled for the largest batch. An axis listed in `batch` is indexed by sample; of
  * its elements only the first `count` (a uniform) mean anything. Every primitive that sums, averages or takes
  * statistics over such an axis covers the first `count` only; elements beyond are never read by another sample, may
- * hold anything finite, and must not leak into results.
+ * hold anything, and must not leak into results (mask by selecting, not by multiplying: 0 · NaN is NaN).
  *
  * @module
  */
