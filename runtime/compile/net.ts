@@ -1,0 +1,231 @@
+/**
+ * Layers as tensor graph: runs stages of nets and modules, and records what state they have.
+ *
+ * @module
+ */
+
+import type { Stage } from "../../dsl/arch.ts";
+import { ShapeError } from "../../dsl/errors.ts";
+import type { Init, Layer } from "../../dsl/layers.ts";
+import type { Mode } from "../../dsl/value.ts";
+import type { GraphBuilder } from "../ir/builder.ts";
+import { call, input as operand, value } from "../ir/expr.ts";
+import type { Pair, Shape } from "../ir/node.ts";
+
+/** One tensor of a net's state, with what its initialisation needs. */
+export interface ParameterEntry {
+  /** `net/name`. */
+  readonly name: string;
+  readonly kind: "parameter" | "buffer";
+  readonly shape: Shape;
+  readonly init: Init | { readonly rule: "one" };
+  /** Inputs of one output unit, for PyTorch's default rule; of a bias, those of its layer. */
+  readonly fanIn: number;
+}
+
+/** A running statistic that a train-mode forward advances. */
+export interface BufferUpdate {
+  readonly buffer: string;
+  /** Node with its new value. */
+  readonly node: number;
+}
+
+/** What a runner has to be told about its surroundings. */
+export interface RunnerContext {
+  readonly classes: number;
+  /** Height and width of another net's tap, for layers that follow it. */
+  readonly sizeAt: (net: string, spot: string) => Pair | undefined;
+  /** Number of updates of a module's group before the values now computed. */
+  readonly version: (module: string) => number;
+}
+
+/** Runs stages in one graph. */
+export class ModuleRunner {
+  readonly #context: RunnerContext;
+  readonly #entries = new Map<string, ParameterEntry>();
+  readonly #updates = new Map<string, number>();
+
+  constructor(readonly builder: GraphBuilder, context: RunnerContext) {
+    this.#context = context;
+  }
+
+  /** State met so far, in order of use. */
+  entries(): ParameterEntry[] {
+    return [...this.#entries.values()];
+  }
+
+  /** New values of running statistics, in order. */
+  updates(): BufferUpdate[] {
+    return [...this.#updates].map(([buffer, node]) => ({ buffer, node }));
+  }
+
+  /** Forgets the updates; the next values start from the state again. */
+  clearUpdates(): void {
+    this.#updates.clear();
+  }
+
+  /** Runs one stage of a module on x. */
+  stage(module: string, stage: Stage, x: number, mode: Mode): number {
+    return this.#layers(module, stage.layers, x, mode);
+  }
+
+  #layers(module: string, layers: readonly Layer[], x: number, mode: Mode): number {
+    return layers.reduce((at, layer) => this.#layer(module, layer, at, mode), x);
+  }
+
+  #layer(module: string, layer: Layer, x: number, mode: Mode): number {
+    const b = this.builder;
+    switch (layer.kind) {
+      case "conv": {
+        const [, channels] = this.#map(x, layer.name);
+        const out = layer.out === "same" ? channels : layer.out;
+        const groups = layer.groups === "depthwise" ? channels : layer.groups;
+        const shape = [out, channels / groups, layer.kernel, layer.kernel];
+        const fanIn = shape[1]! * layer.kernel ** 2;
+        const w = this.#parameter(module, `${layer.name}.weight`, shape, layer.init, fanIn);
+        const y = b.conv2d(x, w, { stride: square(layer.stride), pad: square(layer.pad), groups });
+        return layer.bias ? this.#bias(module, layer.name, y, out, fanIn) : y;
+      }
+      case "transposedConv": {
+        const [, channels, height, width] = this.#map(x, layer.name);
+        const shape = [channels, layer.out, layer.kernel, layer.kernel];
+        const fanIn = layer.out * layer.kernel ** 2;
+        const w = this.#parameter(module, `${layer.name}.weight`, shape, layer.init, fanIn);
+        const size = this.#transposedSize(layer, [height, width]);
+        const y = b.conv2dInput(x, w, { stride: square(layer.stride), pad: square(layer.pad), groups: 1 }, size);
+        return layer.bias ? this.#bias(module, layer.name, y, layer.out, fanIn) : y;
+      }
+      case "batchNorm":
+        return this.#batchNorm(module, layer.name, x, layer.momentum, layer.epsilon, mode);
+      case "relu":
+        return b.elementwise(call("max", value(0), operand(0)), [x]);
+      case "relu6":
+        return b.elementwise(call("min", value(6), call("max", value(0), operand(0))), [x]);
+      case "sigmoid":
+        return b.elementwise(call("sigmoid", operand(0)), [x]);
+      case "pool": {
+        const attrs = { kernel: square(layer.kernel), stride: square(layer.stride), pad: square(layer.pad) };
+        return b.pool(layer.mode === "average" ? "averagePool" : "maxPool", x, attrs);
+      }
+      case "globalPool": {
+        const [batch, channels, height, width] = this.#map(x, "global pool");
+        const total = b.sum(x, [2, 3]);
+        const mean = b.elementwise(call("mul", operand(0), value(1 / (height * width))), [total]);
+        return b.reshape(mean, [batch, channels]);
+      }
+      case "linear": {
+        const width = b.shape(x)[1]!;
+        if (b.shape(x).length !== 2) {
+          throw new ShapeError(
+            `Cannot apply linear layer ${layer.name}: it reads vectors [B, D], got [${b.shape(x)}].`,
+          );
+        }
+        const out = layer.out === "classes" ? this.#context.classes : layer.out;
+        const w = this.#parameter(module, `${layer.name}.weight`, [out, width], layer.init, width);
+        const y = b.matmul(x, w, false, true);
+        return layer.bias ? this.#bias(module, layer.name, y, out, width) : y;
+      }
+      case "sum":
+        return layer.branches.map((branch) => this.#layers(module, branch, x, mode)).reduce((a, c) =>
+          b.map("add", a, c)
+        );
+      case "join":
+        return b.concat(layer.branches.map((branch) => this.#layers(module, branch, x, mode)), 1);
+      default:
+        return layer satisfies never;
+    }
+  }
+
+  #map(x: number, layer: string): readonly [number, number, number, number] {
+    const shape = this.builder.shape(x);
+    if (shape.length !== 4) {
+      throw new ShapeError(`Cannot apply layer ${layer}: it reads maps [B, C, H, W], got [${shape}].`);
+    }
+    return shape as readonly [number, number, number, number];
+  }
+
+  #transposedSize(layer: Layer & { readonly kind: "transposedConv" }, size: Pair): Pair {
+    const grow = (length: number): number => (length - 1) * layer.stride - 2 * layer.pad + layer.kernel;
+    const { outputPad } = layer;
+    if (typeof outputPad === "number") return [grow(size[0]) + outputPad, grow(size[1]) + outputPad];
+    const target = this.#context.sizeAt(outputPad.net, outputPad.spot);
+    const rest = target?.map((length, axis) => length - grow(size[axis]!));
+    if (target === undefined || rest!.some((pad) => pad < 0 || pad >= layer.stride)) {
+      throw new ShapeError(
+        `Cannot enlarge ${
+          size.join("×")
+        } to ${outputPad.net} at "${outputPad.spot}": the map there has twice the size, got ${
+          target?.join("×") ?? "no map"
+        }.`,
+      );
+    }
+    return target;
+  }
+
+  #parameter(
+    module: string,
+    name: string,
+    shape: Shape,
+    init: ParameterEntry["init"],
+    fanIn: number,
+    kind: "parameter" | "buffer" = "parameter",
+  ): number {
+    const full = `${module}/${name}`;
+    const known = this.#entries.get(full);
+    if (known !== undefined && known.shape.join() !== shape.join()) {
+      throw new ShapeError(`Cannot run ${module} twice: ${name} is [${known.shape}] in one place, got [${shape}].`);
+    }
+    if (known === undefined) this.#entries.set(full, Object.freeze({ name: full, kind, shape, init, fanIn }));
+    return this.builder[kind](full, shape, this.#context.version(module));
+  }
+
+  #bias(module: string, layer: string, y: number, out: number, fanIn: number): number {
+    const b = this.builder;
+    const bias = this.#parameter(module, `${layer}.bias`, [out], { rule: "default" }, fanIn);
+    const row = b.reshape(bias, b.shape(y).map((_, axis) => (axis === 1 ? out : 1)));
+    return b.map("add", y, row);
+  }
+
+  #batchNorm(module: string, name: string, x: number, momentum: number, epsilon: number, mode: Mode): number {
+    const b = this.builder;
+    const channels = b.shape(x)[1]!;
+    const gamma = this.#parameter(module, `${name}.weight`, [channels], { rule: "one" }, channels);
+    const beta = this.#parameter(module, `${name}.bias`, [channels], { rule: "zero" }, channels);
+    const mean = this.#parameter(module, `${name}.running_mean`, [channels], { rule: "zero" }, channels, "buffer");
+    const variance = this.#parameter(module, `${name}.running_var`, [channels], { rule: "one" }, channels, "buffer");
+    if (mode === "train") {
+      const stats = b.batchStats(x);
+      this.#advance(`${module}/${name}`, x, stats, [mean, variance], momentum);
+      return b.batchNorm(x, stats, gamma, beta, epsilon);
+    }
+    const row = (id: number): number => b.reshape(id, b.shape(x).map((_, axis) => (axis === 1 ? channels : 1)));
+    const deviation = call("sqrt", call("add", operand(2), value(epsilon)));
+    const normal = call("div", call("sub", operand(0), operand(1)), deviation);
+    const body = call("add", call("mul", normal, operand(3)), operand(4));
+    return b.elementwise(body, [x, row(mean), row(variance), row(gamma), row(beta)]);
+  }
+
+  /** Running statistics: r ← (1 − m) r + m s, the variance as the unbiased estimate s · n / (n − 1). */
+  #advance(name: string, x: number, stats: number, [mean, variance]: Pair, momentum: number): void {
+    const b = this.builder;
+    const channels = b.shape(x)[1]!;
+    const area = b.shape(x).slice(2).reduce((product, size) => product * size, 1);
+    const blend = call("add", call("mul", value(1 - momentum), operand(0)), call("mul", value(momentum), operand(1)));
+    const row = (index: number): number => b.reshape(b.slice(stats, 0, index, 1), [channels]);
+    const old = (suffix: string, leaf: number): number => this.#updates.get(`${name}.${suffix}`) ?? leaf;
+    const n = call("mul", operand(1), value(area));
+    const unbiased = b.elementwise(
+      call("mul", operand(0), call("div", n, call("max", call("sub", n, value(1)), value(1)))),
+      [row(1), b.reshape(b.uniform("count"), [1])],
+    );
+    const update = (suffix: string, leaf: number, statistic: number): void => {
+      this.#updates.set(`${name}.${suffix}`, b.elementwise(blend, [old(suffix, leaf), statistic]));
+    };
+    update("running_mean", mean, row(0));
+    update("running_var", variance, unbiased);
+  }
+}
+
+function square(size: number): Pair {
+  return [size, size];
+}

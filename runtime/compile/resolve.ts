@@ -1,0 +1,186 @@
+/**
+ * Phase 3, resolve: a loss graph bound to shapes. Nets exist, taps exist, class counts agree, groups are known.
+ *
+ * @module
+ */
+
+import { type Arch, type Stage } from "../../dsl/arch.ts";
+import { ClassCountError, CohortError, didYouMean, OptionError, UnknownNameError } from "../../dsl/errors.ts";
+import type { LossGraph, OptimizerOverride, Role } from "../../dsl/graph.ts";
+import type { Layer } from "../../dsl/layers.ts";
+import type { NetSpec } from "../../dsl/spec.ts";
+import { GraphBuilder } from "../ir/builder.ts";
+import type { Shape } from "../ir/node.ts";
+import { ModuleRunner, type ParameterEntry } from "./net.ts";
+
+/** What the compiler is given. */
+export interface CompileInput {
+  readonly nets: readonly NetSpec[];
+  /** Architectures by the names the nets use. */
+  readonly archs: { readonly [name: string]: Arch };
+  readonly graph: LossGraph;
+  /** Class count of the dataset. */
+  readonly classes: number;
+  /** Channels, height, width of an image. */
+  readonly shape: readonly [number, number, number];
+  /** Largest batch. */
+  readonly batch: number;
+}
+
+/** A net or auxiliary module, ready to be run. */
+export interface PlannedModule {
+  readonly id: string;
+  /** Parameter group that trains it. */
+  readonly group: string;
+  readonly kind: "net" | "aux";
+  readonly role?: Role;
+  readonly stages: readonly Stage[];
+  /** Whether some term teaches it. */
+  readonly learns: boolean;
+}
+
+/** The bound problem. */
+export interface Plan {
+  readonly graph: LossGraph;
+  readonly modules: readonly PlannedModule[];
+  /** Parameter groups that learn, in order of update. */
+  readonly groups: readonly PlannedGroup[];
+  readonly classes: number;
+  readonly shape: readonly [number, number, number];
+  readonly batch: number;
+  /** Per net: shape of every spot for one batch. */
+  readonly spots: { readonly [net: string]: { readonly [spot: string]: Shape } };
+  /** Per net: parameters and buffers. */
+  readonly state: { readonly [net: string]: readonly ParameterEntry[] };
+}
+
+/** A parameter group. */
+export interface PlannedGroup {
+  readonly id: string;
+  readonly modules: readonly string[];
+  readonly phase: number;
+  readonly override: OptimizerOverride;
+}
+
+/**
+ * Binds a loss graph to architectures and shapes.
+ *
+ * @throws {OptionError} If the batch is 1 and a net has batch norm.
+ * @throws {ClassCountError} If a net was built for another class count than the dataset has.
+ * @throws {UnknownNameError} If a term names a group that does not exist.
+ */
+export function resolve(input: CompileInput): Plan {
+  const { graph, classes, shape, batch } = input;
+  const learners = new Set(graph.terms.flatMap((term) => term.learners));
+  const nets = input.nets.map((net): PlannedModule => {
+    const arch = input.archs[net.arch];
+    if (arch === undefined) {
+      throw new UnknownNameError(
+        `Cannot build ${net.id}: its architecture is not known, got "${net.arch}".${
+          didYouMean(net.arch, Object.keys(input.archs))
+        }`,
+      );
+    }
+    if (arch.classes !== undefined && arch.classes !== classes) {
+      throw new ClassCountError(
+        `Cannot build ${net.id}: ${arch.name} was built for ${arch.classes} classes, got ${classes} from the dataset. ` +
+          `Leave the class count open or choose another dataset.`,
+      );
+    }
+    return {
+      id: net.id,
+      group: net.id,
+      kind: "net",
+      role: net.role,
+      stages: arch.stages,
+      learns: learners.has(net.id),
+    };
+  });
+  const aux = graph.aux.map((module): PlannedModule => ({
+    id: module.id,
+    group: module.group,
+    kind: "aux",
+    stages: module.stages,
+    learns: learners.has(module.group),
+  }));
+  const modules = [...nets, ...aux];
+  checkBatch(modules, batch);
+  const groups = planGroups(graph, modules);
+  const spots: Record<string, Record<string, Shape>> = {};
+  const state: Record<string, readonly ParameterEntry[]> = {};
+  for (const net of nets) {
+    const probe = new ModuleRunner(new GraphBuilder(), { classes, sizeAt: () => undefined, version: () => 0 });
+    const images = probe.builder.input("images/0", [batch, ...shape]);
+    const shapes: Record<string, Shape> = {};
+    let at = images;
+    for (const stage of net.stages) {
+      at = rethrow(
+        `Cannot build ${net.id} at "${stage.spot}" for images of ${shape.join("×")}`,
+        () => probe.stage(net.id, stage, at, "train"),
+      );
+      shapes[stage.spot] = probe.builder.shape(at);
+    }
+    spots[net.id] = shapes;
+    state[net.id] = probe.entries();
+  }
+  return Object.freeze({ graph, modules, groups, classes, shape, batch, spots, state });
+}
+
+function planGroups(graph: LossGraph, modules: readonly PlannedModule[]): PlannedGroup[] {
+  const known = [...new Set(modules.map((module) => module.group))];
+  const listed = graph.phases.flat();
+  for (
+    const id of [
+      ...graph.terms.flatMap((term) => term.learners),
+      ...listed,
+      ...graph.switches.map((s) => s.pauses),
+    ]
+  ) {
+    if (!known.includes(id)) {
+      throw new UnknownNameError(
+        `Cannot train "${id}": a learner is a net or a module of the sentence.${didYouMean(id, known)}`,
+      );
+    }
+  }
+  for (const id of new Set(graph.terms.flatMap((term) => term.learners))) {
+    const times = listed.filter((name) => name === id).length;
+    if (times !== 1) {
+      throw new CohortError(`Cannot order updates: every learner updates once a step, got "${id}" ${times} times.`);
+    }
+  }
+  return graph.phases.flatMap((phase, index) =>
+    phase.map((id): PlannedGroup => ({
+      id,
+      phase: index,
+      modules: modules.filter((module) => module.group === id).map((module) => module.id),
+      override: graph.aux.find((module) => module.id === id)?.optimizer ?? {},
+    }))
+  );
+}
+
+function checkBatch(modules: readonly PlannedModule[], batch: number): void {
+  if (!Number.isInteger(batch) || batch < 1) {
+    throw new OptionError(`Cannot compile a step: batch is a whole number of at least 1, got ${batch}.`);
+  }
+  const normed = modules.find((module) => module.stages.some((stage) => stage.layers.some(hasBatchNorm)));
+  if (batch === 1 && normed !== undefined) {
+    throw new OptionError(
+      `Cannot train ${normed.id} with a batch of 1: batch norm needs at least 2 images, got 1. Use batch: 2 or more.`,
+    );
+  }
+}
+
+function hasBatchNorm(layer: Layer): boolean {
+  if (layer.kind === "sum" || layer.kind === "join") return layer.branches.some((branch) => branch.some(hasBatchNorm));
+  return layer.kind === "batchNorm";
+}
+
+function rethrow<T>(what: string, body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    if (!(error instanceof CohortError)) throw error;
+    const Same = error.constructor as new (message: string) => CohortError;
+    throw new Same(`${what}: ${error.message.replace(/^Cannot /, "cannot ")}`);
+  }
+}

@@ -1,0 +1,173 @@
+/**
+ * Phase 5, segment: which nodes run when. A phase is one forward, then one backward-and-update per learner group.
+ *
+ * @module
+ */
+
+import { SentenceError } from "../../dsl/errors.ts";
+import type { GraphBuilder } from "../ir/builder.ts";
+import { isLeaf, type Node } from "../ir/node.ts";
+import type { Effect, Segment, StateEntry, StepProgram } from "../ir/program.ts";
+
+/** What one group does in a phase. */
+export interface GroupUpdate {
+  readonly id: string;
+  /** Updates of its parameters, each with its gradient. */
+  readonly effects: readonly Effect[];
+  /** Leaves of its parameters, read before the update. */
+  readonly parameters: ReadonlySet<number>;
+  /** Groups it shares a term with. */
+  readonly partners: ReadonlySet<string>;
+  /** Pauses where this node is above zero. */
+  readonly gate?: number;
+}
+
+/** What one phase does. */
+export interface PhaseWork {
+  /** Nodes computed before any update: terms, outputs, gates, new running statistics. */
+  readonly forward: readonly number[];
+  /** New running statistics. */
+  readonly assigns: readonly Effect[];
+  /** Groups in order of update. */
+  readonly groups: readonly GroupUpdate[];
+}
+
+/** Cuts the work of a step into segments and drops what nothing needs. */
+export function segment(
+  b: GraphBuilder,
+  name: string,
+  batch: number,
+  phases: readonly PhaseWork[],
+  state: readonly StateEntry[],
+  outputs: Readonly<Record<string, number>>,
+): StepProgram {
+  const placed = new Set<number>();
+  const segments: Segment[] = [];
+  const place = (roots: readonly number[]): number[] => {
+    const nodes = missing(b, roots, placed);
+    for (const id of nodes) placed.add(id);
+    return nodes;
+  };
+  phases.forEach((phase, index) => {
+    const suffix = phases.length > 1 ? ` ${index + 1}` : "";
+    const last = index === phases.length - 1 ? Object.values(outputs).filter((id) => !isUpdateNode(phases, id)) : [];
+    const roots = [...phase.forward, ...phase.assigns.map(effectNode), ...last];
+    const gates = phase.groups.flatMap((group) => group.gate ?? []);
+    segments.push({ name: `forward${suffix}`, nodes: place([...roots, ...gates]), effects: phase.assigns });
+    for (const team of teams(b, phase.groups, placed)) {
+      const gate = commonGate(team);
+      segments.push({
+        name: `update ${team.map((group) => group.id).join("+")}`,
+        nodes: place(team.flatMap((group) => group.effects.map(effectNode))),
+        effects: team.flatMap((group) => group.effects),
+        ...(gate === undefined ? {} : { gate }),
+      });
+    }
+  });
+  return compact(b, name, batch, segments, state, outputs);
+}
+
+function isUpdateNode(phases: readonly PhaseWork[], id: number): boolean {
+  return phases.some((phase) =>
+    phase.groups.some((group) => group.effects.some((effect) => effectNode(effect) === id))
+  );
+}
+
+function effectNode(effect: Effect): number {
+  return effect.kind === "assign" ? effect.node : effect.gradient;
+}
+
+/** Nodes that `roots` need and that no earlier segment computed, in order. */
+function missing(b: GraphBuilder, roots: readonly number[], placed: ReadonlySet<number>): number[] {
+  const found = new Set<number>();
+  const open = [...roots];
+  while (open.length > 0) {
+    const id = open.pop()!;
+    if (found.has(id) || placed.has(id) || isLeaf(b.node(id))) continue;
+    found.add(id);
+    open.push(...b.node(id).inputs);
+  }
+  return [...found].sort((x, y) => x - y);
+}
+
+/**
+ * Groups that have to update together: those that share a term, and those whose backward pass reads parameters
+ * another group of the phase would have changed before.
+ */
+function teams(b: GraphBuilder, groups: readonly GroupUpdate[], placed: ReadonlySet<number>): GroupUpdate[][] {
+  const reads = groups.map((group) => {
+    const nodes = missing(b, group.effects.map(effectNode), placed);
+    return new Set(nodes.flatMap((id) => b.node(id).inputs).filter((id) => b.node(id).op === "parameter"));
+  });
+  const team = groups.map((_, i) => i);
+  const join = (i: number, j: number): void => {
+    const [from, to] = [team[Math.max(i, j)]!, team[Math.min(i, j)]!];
+    team.forEach((root, k) => {
+      if (root === from) team[k] = to;
+    });
+  };
+  groups.forEach((group, i) =>
+    groups.forEach((other, j) => {
+      const shares = group.partners.has(other.id);
+      const stale = j < i && [...other.parameters].some((leaf) => reads[i]!.has(leaf));
+      if (i !== j && (shares || stale)) join(i, j);
+    })
+  );
+  const roots = [...new Set(team)];
+  return roots.map((root) => groups.filter((_, i) => team[i] === root)).filter((members) =>
+    members.some((group) => group.effects.length > 0)
+  );
+}
+
+function commonGate(team: readonly GroupUpdate[]): number | undefined {
+  const gates = new Set(team.map((group) => group.gate));
+  if (gates.size > 1) {
+    throw new SentenceError(
+      `Cannot pause ${team.map((group) => group.id).join(" and ")} apart: they learn from one loss together. ` +
+        `Cut its targets, or pause all of them on one condition.`,
+    );
+  }
+  return [...gates][0];
+}
+
+/** Renumbers the nodes in use, leaves first come first. */
+function compact(
+  b: GraphBuilder,
+  name: string,
+  batch: number,
+  segments: readonly Segment[],
+  state: readonly StateEntry[],
+  outputs: Readonly<Record<string, number>>,
+): StepProgram {
+  const used = new Set<number>(Object.values(outputs));
+  for (const { nodes, effects, gate } of segments) {
+    for (const id of nodes) {
+      used.add(id);
+      for (const source of b.node(id).inputs) used.add(source);
+    }
+    for (const effect of effects) used.add(effectNode(effect));
+    if (gate !== undefined) used.add(gate);
+  }
+  const order = [...used].sort((x, y) => x - y);
+  const renamed = new Map(order.map((id, index) => [id, index]));
+  const at = (id: number): number => renamed.get(id)!;
+  const nodes = order.map((id) => {
+    const node = b.node(id);
+    return Object.freeze({ ...node, id: at(id), inputs: node.inputs.map(at) }) as Node;
+  });
+  return Object.freeze({
+    name,
+    batch,
+    nodes,
+    segments: segments.map((part): Segment => ({
+      name: part.name,
+      nodes: part.nodes.map(at),
+      effects: part.effects.map((effect) =>
+        effect.kind === "assign" ? { ...effect, node: at(effect.node) } : { ...effect, gradient: at(effect.gradient) }
+      ),
+      ...(part.gate === undefined ? {} : { gate: at(part.gate) }),
+    })),
+    state,
+    outputs: Object.fromEntries(Object.entries(outputs).map(([key, id]) => [key, at(id)])),
+  });
+}

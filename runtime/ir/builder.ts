@@ -1,0 +1,378 @@
+/**
+ * Builds tensor graphs: infers shapes and batch axes, and gives equal nodes one id.
+ *
+ * @module
+ */
+
+import { ShapeError } from "../../dsl/errors.ts";
+import { call, type Expr, input as operand, value } from "./expr.ts";
+import {
+  type Attrs,
+  type ConvAttrs,
+  type Node,
+  type Pair,
+  type PoolAttrs,
+  type Primitive,
+  type Shape,
+  sizeOf,
+} from "./node.ts";
+
+/** What a gradient does at a node: 0 stops it, another factor scales it. */
+export type GradientFactor = number;
+
+/** A growing graph. Nodes are named by id. */
+export class GraphBuilder {
+  readonly #nodes: Node[] = [];
+  readonly #known = new Map<string, number>();
+  readonly #factors = new Map<number, GradientFactor>();
+
+  /** Nodes so far; `nodes[i].id === i`. */
+  get nodes(): readonly Node[] {
+    return this.#nodes;
+  }
+
+  /** The node called `id`. */
+  node(id: number): Node {
+    return this.#nodes[id]!;
+  }
+
+  /** Shape of a node. */
+  shape(id: number): Shape {
+    return this.#nodes[id]!.shape;
+  }
+
+  /** How gradients pass a node; 1 unless it was made by {@linkcode GraphBuilder.scaleGradient}. */
+  factor(id: number): GradientFactor {
+    return this.#factors.get(id) ?? 1;
+  }
+
+  #add<P extends Primitive>(
+    op: P,
+    inputs: readonly number[],
+    attrs: Attrs[P],
+    shape: Shape,
+    batch: readonly number[],
+    salt = "",
+  ): number {
+    const key = JSON.stringify([op, inputs, attrs, shape, batch, salt]);
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const id = this.#nodes.length;
+    this.#nodes.push(Object.freeze({ id, op, inputs, attrs, shape, batch }) as unknown as Node);
+    this.#known.set(key, id);
+    return id;
+  }
+
+  /** State that is trained; `version` tells apart values before and after an update within one step. */
+  parameter(name: string, shape: Shape, version = 0): number {
+    return this.#add("parameter", [], { name }, shape, [], `${version}`);
+  }
+
+  /** State that is not trained. */
+  buffer(name: string, shape: Shape, version = 0): number {
+    return this.#add("buffer", [], { name }, shape, [], `${version}`);
+  }
+
+  /** A batch input; axis 0 is the batch. */
+  input(name: string, shape: Shape): number {
+    return this.#add("input", [], { name }, shape, [0]);
+  }
+
+  /** A number set every step. */
+  uniform(name: string): number {
+    return this.#add("uniform", [], { name }, [], []);
+  }
+
+  /** A tensor filled with one number. */
+  constant(number: number, shape: Shape = []): number {
+    return this.#add("constant", [], { value: number }, shape, []);
+  }
+
+  /** expr of operands of one rank, broadcast over sizes of 1; `like` widens the result to that node's shape. */
+  elementwise(expr: Expr, inputs: readonly number[], like?: number): number {
+    const sources = [...inputs, ...(like === undefined ? [] : [like])].map((id) => this.node(id));
+    const rank = sources[0]?.shape.length ?? 0;
+    const shape = Array.from({ length: rank }, (_, axis) => {
+      const sizes = new Set(sources.map((s) => s.shape[axis]!).filter((size) => size !== 1));
+      if (sizes.size > 1 || sources.some((s) => s.shape.length !== rank)) {
+        throw new ShapeError(
+          `Cannot combine element by element: sizes are equal or 1, got ${
+            sources.map((s) => `[${s.shape}]`).join(" and ")
+          }.`,
+        );
+      }
+      return [...sizes][0] ?? 1;
+    });
+    const batch = [...new Set(sources.flatMap((s) => s.batch))].sort();
+    const [used, body] = prune(expr, inputs);
+    if (body.fn === "input" && sameArray(this.shape(used[body.index]!), shape) && like === undefined) {
+      return used[body.index]!;
+    }
+    if (body.fn === "input" && like !== undefined) {
+      const source = this.node(used[body.index]!);
+      if (sameArray(source.shape, shape) && sameArray(source.batch, batch)) return source.id;
+    }
+    return this.#add("elementwise", used, { expr: body }, shape, batch);
+  }
+
+  /** fn of operands that are brought to one rank: numbers and samples [B] broadcast over the rest. */
+  map(fn: Parameters<typeof call>[0], ...operands: readonly number[]): number {
+    const aligned = this.align(operands);
+    return this.elementwise(call(fn, ...aligned.map((id, i) => this.#literal(id) ?? operand(i))), aligned);
+  }
+
+  #literal(id: number): Expr | undefined {
+    const node = this.node(id);
+    return node.op === "constant" ? value(node.attrs.value) : undefined;
+  }
+
+  /** Operands reshaped to the largest rank among them. */
+  align(operands: readonly number[]): number[] {
+    const rank = Math.max(...operands.map((id) => this.shape(id).length));
+    return operands.map((id) => {
+      const node = this.node(id);
+      const missing = rank - node.shape.length;
+      if (missing === 0) return id;
+      if (node.shape.length === 0 || node.batch.includes(0)) {
+        return this.reshape(id, [...node.shape, ...new Array<number>(missing).fill(1)]);
+      }
+      throw new ShapeError(
+        `Cannot combine [${node.shape}] with a tensor of rank ${rank}: only numbers and samples [B] broadcast.`,
+      );
+    });
+  }
+
+  /** The same values; gradients that arrive are multiplied by `factor` (0 cuts them). */
+  scaleGradient(id: number, factor: GradientFactor): number {
+    const node = this.node(id);
+    const marked = this.#add("elementwise", [id], { expr: operand(0) }, node.shape, node.batch, `gradient ${factor}`);
+    this.#factors.set(marked, factor);
+    return marked;
+  }
+
+  /** Σ over axes, kept with size 1. */
+  sum(id: number, axes: readonly number[]): number {
+    return axes.length === 0 ? id : this.#reduce("sum", id, axes);
+  }
+
+  /** Maximum over axes, kept with size 1. */
+  reduceMax(id: number, axes: readonly number[]): number {
+    return this.#reduce("reduceMax", id, axes);
+  }
+
+  #reduce(op: "sum" | "reduceMax", id: number, axes: readonly number[]): number {
+    const node = this.node(id);
+    const shape = node.shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
+    const batch = node.batch.filter((axis) => !axes.includes(axis));
+    return this.#add(op, [id], { axes: [...axes].sort() }, shape, batch);
+  }
+
+  /** Product of the last two axes. */
+  matmul(a: number, b: number, transposeA = false, transposeB = false): number {
+    const [x, y] = [this.node(a), this.node(b)];
+    const rank = x.shape.length;
+    const [ar, ac] = transposeA ? [rank - 1, rank - 2] : [rank - 2, rank - 1];
+    const [br, bc] = transposeB ? [rank - 1, rank - 2] : [rank - 2, rank - 1];
+    const ok = (rank === 2 || rank === 3) && y.shape.length === rank && x.shape[ac] === y.shape[br] &&
+      (rank === 2 || x.shape[0] === y.shape[0]);
+    if (!ok) {
+      throw new ShapeError(
+        `Cannot multiply matrices: inner sizes have to agree, got [${x.shape}]${
+          transposeA ? "ᵀ" : ""
+        } and [${y.shape}]${transposeB ? "ᵀ" : ""}.`,
+      );
+    }
+    const batch: number[] = [];
+    if (rank === 3 && (x.batch.includes(0) || y.batch.includes(0))) batch.push(0);
+    if (x.batch.includes(ar)) batch.push(rank - 2);
+    if (y.batch.includes(bc)) batch.push(rank - 1);
+    const shape = [...x.shape.slice(0, rank - 2), x.shape[ar]!, y.shape[bc]!];
+    return this.#add("matmul", [a, b], { transposeA, transposeB }, shape, [...new Set(batch)]);
+  }
+
+  /** Convolution of x [B,C,H,W] with w [O,C/g,kh,kw]. */
+  conv2d(x: number, w: number, attrs: ConvAttrs): number {
+    const [batch, channels, height, width] = this.shape(x) as readonly [number, number, number, number];
+    const [out, perGroup, kh, kw] = this.shape(w) as readonly [number, number, number, number];
+    if (perGroup * attrs.groups !== channels || out % attrs.groups !== 0) {
+      throw new ShapeError(
+        `Cannot convolve: ${attrs.groups} groups of [${this.shape(w)}] filters read ${
+          perGroup * attrs.groups
+        } channels, got ${channels}.`,
+      );
+    }
+    const [oh, ow] = [outputs(height, kh, attrs, 0), outputs(width, kw, attrs, 1)];
+    if (oh < 1 || ow < 1) {
+      throw new ShapeError(`Cannot convolve: a ${kh}×${kw} filter needs a larger map, got ${height}×${width}.`);
+    }
+    return this.#add("conv2d", [x, w], pick(attrs), [batch, out, oh, ow], this.node(x).batch);
+  }
+
+  /** Input gradient of a convolution; also the transposed convolution. */
+  conv2dInput(g: number, w: number, attrs: ConvAttrs, size: Pair): number {
+    const [batch] = this.shape(g) as readonly [number];
+    const channels = this.shape(w)[1]! * attrs.groups;
+    if (this.shape(g)[1] !== this.shape(w)[0]) {
+      throw new ShapeError(`Cannot convolve back: [${this.shape(g)}] does not fit filters [${this.shape(w)}].`);
+    }
+    return this.#add("conv2dInput", [g, w], { ...pick(attrs), size }, [batch, channels, ...size], this.node(g).batch);
+  }
+
+  /** Filter gradient of a convolution. */
+  conv2dFilter(x: number, g: number, attrs: ConvAttrs, kernel: Pair): number {
+    const shape = [this.shape(g)[1]!, this.shape(x)[1]! / attrs.groups, ...kernel];
+    return this.#add("conv2dFilter", [x, g], { ...pick(attrs), kernel }, shape, []);
+  }
+
+  /** Average or maximum of windows. */
+  pool(op: "averagePool" | "maxPool", x: number, attrs: PoolAttrs): number {
+    const [batch, channels, height, width] = this.shape(x) as readonly [number, number, number, number];
+    const [oh, ow] = [outputs(height, attrs.kernel[0], attrs, 0), outputs(width, attrs.kernel[1], attrs, 1)];
+    if (oh < 1 || ow < 1) {
+      throw new ShapeError(`Cannot pool: windows of ${attrs.kernel} need a larger map, got ${height}×${width}.`);
+    }
+    return this.#add(op, [x], attrs, [batch, channels, oh, ow], this.node(x).batch);
+  }
+
+  /** Input gradient of average pooling. */
+  averagePoolInput(g: number, attrs: PoolAttrs, size: Pair): number {
+    const [batch, channels] = this.shape(g) as readonly [number, number];
+    return this.#add("averagePoolInput", [g], { ...attrs, size }, [batch, channels, ...size], this.node(g).batch);
+  }
+
+  /** Input gradient of max pooling. */
+  maxPoolInput(x: number, g: number, attrs: PoolAttrs): number {
+    return this.#add("maxPoolInput", [x, g], attrs, this.shape(x), this.node(x).batch);
+  }
+
+  /** Mean and biased variance per channel, [2, C]. */
+  batchStats(x: number): number {
+    return this.#add("batchStats", [x], {}, [2, this.shape(x)[1]!], []);
+  }
+
+  /** γ x̂ + β. */
+  batchNorm(x: number, stats: number, gamma: number, beta: number, epsilon: number): number {
+    return this.#add("batchNorm", [x, stats, gamma, beta], { epsilon }, this.shape(x), this.node(x).batch);
+  }
+
+  /** Σ g and Σ g·x̂ per channel, [2, C]. */
+  batchNormSums(g: number, x: number, stats: number, epsilon: number): number {
+    return this.#add("batchNormSums", [g, x, stats], { epsilon }, [2, this.shape(x)[1]!], []);
+  }
+
+  /** Input gradient of batch norm. */
+  batchNormInput(g: number, x: number, stats: number, gamma: number, sums: number, epsilon: number): number {
+    return this.#add(
+      "batchNormInput",
+      [g, x, stats, gamma, sums],
+      { epsilon },
+      this.shape(x),
+      this.node(x).batch,
+    );
+  }
+
+  /** One-hot rows of class indices. */
+  oneHot(labels: number, classes: number): number {
+    return this.#add("oneHot", [labels], { classes }, [this.shape(labels)[0]!, classes], [0]);
+  }
+
+  /** The k-th smallest of each row. */
+  kthSmallest(x: number, k: number): number {
+    const [rows, width] = this.shape(x) as readonly [number, number];
+    if (this.shape(x).length !== 2 || k < 1 || k > width) {
+      throw new ShapeError(
+        `Cannot take the ${k}-th smallest: rows of at least ${k} are needed, got [${this.shape(x)}].`,
+      );
+    }
+    return this.#add("kthSmallest", [x], { k }, [rows, 1], this.node(x).batch.filter((axis) => axis === 0));
+  }
+
+  /** Joins along an axis. */
+  concat(parts: readonly number[], axis: number): number {
+    if (parts.length === 1) return parts[0]!;
+    const first = this.node(parts[0]!);
+    for (const id of parts) {
+      const same = this.shape(id).length === first.shape.length &&
+        this.shape(id).every((size, i) => i === axis || size === first.shape[i]);
+      if (!same) {
+        throw new ShapeError(
+          `Cannot join along axis ${axis}: other sizes have to agree, got ${
+            parts.map((part) => `[${this.shape(part)}]`).join(" and ")
+          }.`,
+        );
+      }
+    }
+    const size = parts.reduce((sum, id) => sum + this.shape(id)[axis]!, 0);
+    return this.#add("concat", parts, { axis }, first.shape.with(axis, size), first.batch);
+  }
+
+  /** `size` elements from `start` along an axis. */
+  slice(x: number, axis: number, start: number, size: number): number {
+    const { shape, batch } = this.node(x);
+    if (start < 0 || size < 1 || start + size > shape[axis]!) {
+      throw new ShapeError(`Cannot slice [${shape}]: axis ${axis} has no elements ${start} … ${start + size - 1}.`);
+    }
+    if (start === 0 && size === shape[axis]) return x;
+    return this.#add("slice", [x], { axis, start, size }, shape.with(axis, size), batch);
+  }
+
+  /** Zeros before and after along an axis. */
+  padAxis(x: number, axis: number, before: number, after: number): number {
+    const { shape, batch } = this.node(x);
+    return this.#add("padAxis", [x], { axis, before, after }, shape.with(axis, before + shape[axis]! + after), batch);
+  }
+
+  /** The same elements under another shape. */
+  reshape(x: number, shape: Shape): number {
+    const node = this.node(x);
+    if (sizeOf(shape) !== sizeOf(node.shape)) {
+      throw new ShapeError(`Cannot reshape [${node.shape}] to [${shape}]: the number of elements differs.`);
+    }
+    if (sameArray(shape, node.shape)) return x;
+    if (node.op === "reshape") return this.reshape(node.inputs[0]!, shape);
+    return this.#add("reshape", [x], {}, shape, node.batch.filter((axis) => axis === 0));
+  }
+
+  /** Axes reordered. */
+  permute(x: number, axes: readonly number[]): number {
+    const { shape, batch } = this.node(x);
+    return this.#add(
+      "permute",
+      [x],
+      { axes },
+      axes.map((axis) => shape[axis]!),
+      axes.flatMap((axis, i) => (batch.includes(axis) ? [i] : [])),
+    );
+  }
+}
+
+/** Drops operands an expression does not read and renumbers the rest. */
+function prune(expr: Expr, inputs: readonly number[]): readonly [number[], Expr] {
+  const used: number[] = [];
+  const visit = (e: Expr): Expr => {
+    if (e.fn === "value") return e;
+    if (e.fn !== "input") return { fn: e.fn, of: e.of.map(visit) };
+    const id = inputs[e.index]!;
+    if (!used.includes(id)) used.push(id);
+    return operand(used.indexOf(id));
+  };
+  const body = visit(expr);
+  return [used, body];
+}
+
+function outputs(
+  size: number,
+  kernel: number,
+  attrs: { readonly stride: Pair; readonly pad: Pair },
+  axis: 0 | 1,
+): number {
+  return Math.floor((size + 2 * attrs.pad[axis] - kernel) / attrs.stride[axis]) + 1;
+}
+
+function pick({ stride, pad, groups }: ConvAttrs): ConvAttrs {
+  return { stride, pad, groups };
+}
+
+function sameArray(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((x, i) => x === b[i]);
+}

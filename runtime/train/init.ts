@@ -1,0 +1,41 @@
+/**
+ * Initial weights: PyTorch's defaults, He-out and the others that architectures ask for.
+ *
+ * @module
+ */
+
+import { type RandomStream, stream } from "../../dsl/random.ts";
+import type { ParameterEntry } from "../compile/net.ts";
+import { sizeOf } from "../ir/node.ts";
+
+/**
+ * Values of one tensor before training. They depend on the seed and the tensor's full name only.
+ *
+ * `default`: U(±1/√fanIn), what PyTorch's convolution, linear layers and their biases draw (Kaiming uniform with
+ * a = √5); `heOut`: N(0, 2 / (kH · kW · out)); `normal`: N(0, std²); `one` and `zero` are constants.
+ */
+export function initialValues(entry: ParameterEntry, seed: number): Float32Array {
+  const values = new Float32Array(sizeOf(entry.shape));
+  const random = stream(seed, "init", entry.name);
+  const { init, shape, fanIn } = entry;
+  switch (init.rule) {
+    case "zero":
+      return values;
+    case "one":
+      return values.fill(1);
+    case "normal":
+      return fillNormal(values, random, init.std);
+    case "heOut":
+      return fillNormal(values, random, Math.sqrt(2 / (shape[0]! * sizeOf(shape.slice(2)))));
+    case "default": {
+      const bound = 1 / Math.sqrt(fanIn);
+      return values.map((_, i) => (2 * random.uniform(i) - 1) * bound);
+    }
+    default:
+      return init satisfies never;
+  }
+}
+
+function fillNormal(values: Float32Array, random: RandomStream, std: number): Float32Array {
+  return values.map((_, i) => random.normal(i) * std);
+}
