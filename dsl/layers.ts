@@ -11,12 +11,19 @@
 /** A number of outputs: fixed, or the class count that the dataset binds later. */
 export type Width = number | "classes";
 
-/** Rule that fills a weight before training. */
+/**
+ * Rule that fills a layer's weight before training: PyTorch's default; N(0, 2 / (k² · outputs)); N(0, std²);
+ * U(±gain · √(6 / (fanIn + fanOut))); zeros. The bias is PyTorch's default unless it says `bias: "zero"`.
+ */
 export type Init =
-  | { readonly rule: "default" }
-  | { readonly rule: "heOut" }
-  | { readonly rule: "normal"; readonly std: number }
-  | { readonly rule: "zero" };
+  & (
+    | { readonly rule: "default" }
+    | { readonly rule: "heOut" }
+    | { readonly rule: "normal"; readonly std: number }
+    | { readonly rule: "xavierUniform"; readonly gain: number }
+    | { readonly rule: "zero" }
+  )
+  & { readonly bias?: "zero" };
 
 /** One layer. Shapes are inferred from the input; only what cannot be inferred is said. */
 export type Layer =

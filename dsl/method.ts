@@ -44,6 +44,8 @@ export interface Method<N extends Needs = Needs, Routes extends string = string>
   readonly needs: { readonly [R in keyof N]: readonly string[] };
   /** Spots whose terms another method may route. */
   readonly routes: readonly Routes[];
+  /** Clauses it stands for: phase 1 puts them in its place, and what the sentence says itself goes before. */
+  readonly clauses?: readonly Clause[];
   /** The loss graph on this site. */
   lower(site: Site): Partial<LossGraph>;
 }
@@ -56,6 +58,7 @@ export function method<const N extends Needs, const Routes extends string = neve
     readonly version?: number;
     readonly needs: { readonly [R in keyof N]: readonly (N[R] & string)[] };
     readonly routes?: readonly Routes[];
+    readonly clauses?: readonly Clause[];
   },
   lower: (site: Site) => Partial<LossGraph>,
 ): Method<N, Routes> {
@@ -66,6 +69,7 @@ export function method<const N extends Needs, const Routes extends string = neve
     options: Object.freeze({ ...options }),
     needs: Object.freeze({ ...shape.needs }),
     routes: Object.freeze([...(shape.routes ?? [])]),
+    ...(shape.clauses === undefined ? {} : { clauses: Object.freeze([...shape.clauses]) }),
     lower,
   });
 }

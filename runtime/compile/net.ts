@@ -84,7 +84,7 @@ export class ModuleRunner {
         const fanIn = shape[1]! * layer.kernel ** 2;
         const w = this.#parameter(module, `${layer.name}.weight`, shape, layer.init, fanIn);
         const y = b.conv2d(x, w, { stride: square(layer.stride), pad: square(layer.pad), groups });
-        return layer.bias ? this.#bias(module, layer.name, y, out, fanIn) : y;
+        return layer.bias ? this.#bias(module, layer, y, out, fanIn) : y;
       }
       case "transposedConv": {
         const [, channels, height, width] = this.#map(x, layer.name);
@@ -93,7 +93,7 @@ export class ModuleRunner {
         const w = this.#parameter(module, `${layer.name}.weight`, shape, layer.init, fanIn);
         const size = this.#transposedSize(layer, [height, width]);
         const y = b.conv2dInput(x, w, { stride: square(layer.stride), pad: square(layer.pad), groups: 1 }, size);
-        return layer.bias ? this.#bias(module, layer.name, y, layer.out, fanIn) : y;
+        return layer.bias ? this.#bias(module, layer, y, layer.out, fanIn) : y;
       }
       case "batchNorm":
         return this.#batchNorm(module, layer.name, x, layer.momentum, layer.epsilon, mode);
@@ -123,7 +123,7 @@ export class ModuleRunner {
         const out = layer.out === "classes" ? this.#context.classes : layer.out;
         const w = this.#parameter(module, `${layer.name}.weight`, [out, width], layer.init, width);
         const y = b.matmul(x, w, false, true);
-        return layer.bias ? this.#bias(module, layer.name, y, out, width) : y;
+        return layer.bias ? this.#bias(module, layer, y, out, width) : y;
       }
       case "sum":
         return layer.branches.map((branch) => this.#layers(module, branch, x, mode)).reduce((a, c) =>
@@ -179,9 +179,9 @@ export class ModuleRunner {
     return this.builder[kind](full, shape, this.#context.version(module));
   }
 
-  #bias(module: string, layer: string, y: number, out: number, fanIn: number): number {
+  #bias(module: string, layer: LayerWithBias, y: number, out: number, fanIn: number): number {
     const b = this.builder;
-    const bias = this.#parameter(module, `${layer}.bias`, [out], { rule: "default" }, fanIn);
+    const bias = this.#parameter(module, `${layer.name}.bias`, [out], { rule: layer.init.bias ?? "default" }, fanIn);
     const row = b.reshape(bias, b.shape(y).map((_, axis) => (axis === 1 ? out : 1)));
     return b.map("add", y, row);
   }
@@ -225,6 +225,8 @@ export class ModuleRunner {
     update("running_var", variance, unbiased);
   }
 }
+
+type LayerWithBias = Extract<Layer, { readonly bias: boolean }>;
 
 function square(size: number): Pair {
   return [size, size];

@@ -12,7 +12,8 @@ import { sizeOf } from "../ir/node.ts";
  * Values of one tensor before training. They depend on the seed and the tensor's full name only.
  *
  * `default`: U(±1/√fanIn), what PyTorch's convolution, linear layers and their biases draw (Kaiming uniform with
- * a = √5); `heOut`: N(0, 2 / (kH · kW · out)); `normal`: N(0, std²); `one` and `zero` are constants.
+ * a = √5); `heOut`: N(0, 2 / (kH · kW · out)); `normal`: N(0, std²); `xavierUniform`: U(±gain √(6 / (fanIn + fanOut)));
+ * `one` and `zero` are constants.
  */
 export function initialValues(entry: ParameterEntry, seed: number): Float32Array {
   const values = new Float32Array(sizeOf(entry.shape));
@@ -27,9 +28,11 @@ export function initialValues(entry: ParameterEntry, seed: number): Float32Array
       return fillNormal(values, random, init.std);
     case "heOut":
       return fillNormal(values, random, Math.sqrt(2 / (shape[0]! * sizeOf(shape.slice(2)))));
-    case "default": {
-      const bound = 1 / Math.sqrt(fanIn);
-      return values.map((_, i) => (2 * random.uniform(i) - 1) * bound);
+    case "default":
+      return fillUniform(values, random, 1 / Math.sqrt(fanIn));
+    case "xavierUniform": {
+      const fanOut = shape[0]! * sizeOf(shape.slice(2));
+      return fillUniform(values, random, init.gain * Math.sqrt(6 / (fanIn + fanOut)));
     }
     default:
       return init satisfies never;
@@ -38,4 +41,8 @@ export function initialValues(entry: ParameterEntry, seed: number): Float32Array
 
 function fillNormal(values: Float32Array, random: RandomStream, std: number): Float32Array {
   return values.map((_, i) => random.normal(i) * std);
+}
+
+function fillUniform(values: Float32Array, random: RandomStream, bound: number): Float32Array {
+  return values.map((_, i) => (2 * random.uniform(i) - 1) * bound);
 }

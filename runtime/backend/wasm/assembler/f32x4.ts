@@ -60,7 +60,12 @@ export function splatInt(a: Int): Vector {
 
 /** Places of `a` (0…3) and `b` (4…7) in a new order. */
 export function shuffle(a: Vector, b: Vector, places: readonly [number, number, number, number]): Vector {
-  return operation("v128", simd(0x0d, ...places.flatMap((place) => [0, 1, 2, 3].map((byte) => 4 * place + byte))), a, b);
+  return operation(
+    "v128",
+    simd(0x0d, ...places.flatMap((place) => [0, 1, 2, 3].map((byte) => 4 * place + byte))),
+    a,
+    b,
+  );
 }
 
 /** One place of a vector in all four places. */

@@ -87,7 +87,11 @@ export class Func {
     const pair = count & 2;
     if (pair) this.#code.push(...int(address).bytes, ...value.bytes, ...simd(0x5b, ...memoryImmediate(2, offset), 0));
     if (count & 1) {
-      this.#code.push(...int(address).bytes, ...value.bytes, ...simd(0x5a, ...memoryImmediate(2, offset + 4 * pair), pair));
+      this.#code.push(
+        ...int(address).bytes,
+        ...value.bytes,
+        ...simd(0x5a, ...memoryImmediate(2, offset + 4 * pair), pair),
+      );
     }
   }
 

@@ -1,0 +1,137 @@
+import { DatasetError } from "../dsl/errors.ts";
+
+/** A file of a dataset, wherever it lies. */
+export interface SourceFile {
+  /** Path below the dataset's folder, e.g. `"train/cat/1.png"`. */
+  readonly path: string;
+  /** Its contents. */
+  read(): Promise<Uint8Array>;
+}
+
+/** Files and folders below a dataset's folder. */
+export interface Tree {
+  /** Every file. */
+  readonly files: readonly SourceFile[];
+  /** Path of every folder, so that an empty one is seen too. */
+  readonly folders: readonly string[];
+}
+
+/** An image file and its class. */
+export interface LabelledFile extends SourceFile {
+  /** Class index. */
+  readonly label: number;
+}
+
+/** Class folders put in order: classes by name, images by class and then by path. */
+export interface ClassFolders {
+  /** Names of the class folders, sorted by code unit. */
+  readonly classNames: readonly string[];
+  /** Training images. */
+  readonly train: readonly LabelledFile[];
+  /** Held-out images. */
+  readonly test: readonly LabelledFile[];
+}
+
+/** Folders that may hold the held-out split, best first. */
+export const testFolders: readonly string[] = Object.freeze(["test", "val", "valid"]);
+
+/**
+ * Images and labels of `train/<class>/…` and `test/<class>/…` (or `val/`, `valid/`).
+ *
+ * @throws {DatasetError} If the layout is another one, a class has no images, or the splits disagree.
+ */
+export function classFolders(place: string, tree: Tree): ClassFolders {
+  const test = testFolders.find((name) => has(tree, name));
+  if (!has(tree, "train") || test === undefined) throw noSplits(place, tree);
+  const [trainClasses, testClasses] = [split(place, tree, "train"), split(place, tree, test)];
+  const classNames = [...trainClasses.keys()].sort();
+  if (classNames.length < 2) {
+    throw new DatasetError(
+      `Cannot use "${place}": a dataset needs at least two classes, ` +
+        `got ${classNames.length === 0 ? "none" : `only "${classNames[0]}"`} in train/. Add class folders.`,
+    );
+  }
+  requireSame(place, test, trainClasses, testClasses);
+  for (const name of classNames) {
+    if (trainClasses.get(name)!.length > 0) continue;
+    throw new DatasetError(
+      `Cannot use "${place}": every class needs a training image, got none in "train/${name}". ` +
+        "Add images or remove the class folder from both splits.",
+    );
+  }
+  const label = (classes: Classes): LabelledFile[] =>
+    classNames.flatMap((name, label) => classes.get(name)!.map((file) => ({ ...file, label })));
+  const testFiles = label(testClasses);
+  if (testFiles.length === 0) {
+    throw new DatasetError(
+      `Cannot use "${place}": the held-out split must hold images, got none in ${test}/. Add images to its class folders.`,
+    );
+  }
+  return { classNames, train: label(trainClasses), test: testFiles };
+}
+
+/** Whether a name is one that systems leave behind and no one means as data. */
+export function isJunk(name: string): boolean {
+  return name.startsWith(".") || name === "__MACOSX" || name === "Thumbs.db" || name === "desktop.ini";
+}
+
+type Classes = ReadonlyMap<string, readonly SourceFile[]>;
+
+function split(place: string, tree: Tree, name: string): Classes {
+  const classes = new Map<string, SourceFile[]>();
+  const prefix = `${name}/`;
+  for (const folder of tree.folders) {
+    if (folder.startsWith(prefix)) classes.set(folder.slice(prefix.length).split("/")[0]!, []);
+  }
+  const files = tree.files.filter((file) => file.path.startsWith(prefix));
+  for (const file of files.sort((a, b) => (a.path < b.path ? -1 : 1))) {
+    requireImageName(place, file.path);
+    const [className] = file.path.slice(prefix.length).split("/");
+    const list = classes.get(className!);
+    if (list === undefined) classes.set(className!, [file]);
+    else list.push(file);
+  }
+  return classes;
+}
+
+function requireImageName(place: string, path: string): void {
+  if (path.split("/").length < 3) {
+    throw new DatasetError(
+      `Cannot read "${path}" of "${place}": a split holds class folders only, got a file. ` +
+        "Move it into the folder of its class.",
+    );
+  }
+  if (/\.(jpe?g|png)$/i.test(path)) return;
+  const [, extension = "none"] = /(\.[^./]*)$/.exec(path) ?? [];
+  throw new DatasetError(
+    `Cannot read "${path}" of "${place}": class folders hold .jpg, .jpeg and .png files only, ` +
+      `got extension ${extension}. Convert it or move it away.`,
+  );
+}
+
+function requireSame(place: string, test: string, trainClasses: Classes, testClasses: Classes): void {
+  for (
+    const [here, there, name] of [[trainClasses, testClasses, "train"], [testClasses, trainClasses, test]] as const
+  ) {
+    const lone = [...here.keys()].sort().find((className) => !there.has(className));
+    if (lone === undefined) continue;
+    throw new DatasetError(
+      `Cannot use "${place}": train/ and ${test}/ must hold the same class folders, got "${lone}" in ${name}/ only. ` +
+        "Add the missing folder or remove this one.",
+    );
+  }
+}
+
+function has(tree: Tree, top: string): boolean {
+  return tree.folders.includes(top) || tree.files.some((file) => file.path.startsWith(`${top}/`));
+}
+
+function noSplits(place: string, tree: Tree): DatasetError {
+  const tops = new Set([...tree.folders, ...tree.files.map((file) => file.path)].map((path) => path.split("/")[0]!));
+  const names = [...tops].sort();
+  const shown = names.slice(0, 5).map((name) => `"${name}"`).join(", ") + (names.length > 5 ? ", …" : "");
+  return new DatasetError(
+    `Cannot open "${place}": a dataset holds train/<class>/ and test/<class>/ (or val/, valid/), ` +
+      `got ${shown === "" ? "nothing" : shown}. Arrange the images so.`,
+  );
+}

@@ -1,0 +1,24 @@
+/**
+ * Image sets to train on: built in, read from disk, or made from arrays.
+ *
+ * A dataset is a plain value; nothing is read before `open()`, and files go through no permission but reading.
+ *
+ * @example
+ * ```ts
+ * import { digits, withLimit } from "./mod.ts";
+ * const open = await withLimit(digits(), 200).open();
+ * open.train.length; // 200
+ * ```
+ *
+ * @module
+ */
+
+export { cifar10, cifar100, type CifarOptions } from "./cifar.ts";
+export { dataset, datasetByName, datasetNames } from "./dataset.ts";
+export { digits } from "./digits.ts";
+export { fashionMnist, type FashionMnistOptions } from "./fashion_mnist.ts";
+export { fromImages, type FromImagesOptions, type Images } from "./from_images.ts";
+export { imageFolder, type ImageFolderOptions } from "./image_folder.ts";
+export { type LimitOptions, withLimit } from "./limit.ts";
+export { synthetic, type SyntheticOptions } from "./synthetic.ts";
+export { statistics } from "./statistics.ts";

@@ -1,0 +1,189 @@
+/**
+ * What a sentence means, for people: as text and as a Mermaid diagram.
+ *
+ * @module
+ */
+
+import { SentenceError } from "./errors.ts";
+import type { LossGraph, Term, Weight } from "./graph.ts";
+import { equalJson } from "./json.ts";
+import { lower, reads } from "./lower.ts";
+import { normalize, type Normalized } from "./normalize.ts";
+import type { AnyPipeline } from "./pipeline.ts";
+import { clauseSource, literal, sourceOf } from "./source.ts";
+import type { Clause, OptimizerSpec, Spec } from "./spec.ts";
+
+/** A sentence explained; as a string it is its text. */
+export interface Explanation {
+  /** What was said and filled in, each learner's terms, modules, switches, order of updates, optimizer settings. */
+  readonly text: string;
+  /** Who learns from whom, as a Mermaid flowchart. */
+  readonly mermaid: string;
+  /** The text. */
+  toString(): string;
+}
+
+/**
+ * Explains a sentence. A verb that has no lowering in this version is named instead of its terms.
+ *
+ * @example
+ * ```ts
+ * import { cohort, explain } from "./mod.ts";
+ * const { text, mermaid } = explain(cohort("resnet8×3").leader().fuse().selfDistill());
+ * console.log(text);
+ * console.log(mermaid);
+ * ```
+ */
+export function explain(pipeline: AnyPipeline): Explanation {
+  const normal = normalize(pipeline);
+  const graph = lowered(pipeline);
+  const text = [
+    sourceOf(pipeline.spec),
+    section("Nets", normal.spec.nets.map(({ id, arch, role, view }) => [id, arch, role, view > 0 ? `view ${view}` : ""])),
+    section("Filled in", normal.notes.map(({ what, why }) => [what, why])),
+    section("Verbs", normal.spec.clauses.map((clause) => clauseRow(clause, pipeline.spec))),
+    section("Who teaches whom", normal.spec.edges.map(([from, to]) => [`${from} -> ${to}`])),
+    ...(graph instanceof SentenceError ? [section("Not lowered", [[graph.message]])] : graphSections(graph)),
+    section("Training", trainRows(normal.spec)),
+    section("Dataset", [datasetRow(normal)]),
+  ].filter((part) => part !== "").join("\n\n") + "\n";
+  const mermaid = graph instanceof SentenceError ? netsOnly(normal.spec) : flowchart(normal.spec, graph);
+  return Object.freeze({ text, mermaid, toString: () => text });
+}
+
+function lowered(pipeline: AnyPipeline): LossGraph | SentenceError {
+  try {
+    return lower(pipeline);
+  } catch (error) {
+    if (error instanceof SentenceError) return error;
+    throw error;
+  }
+}
+
+type Row = readonly string[];
+
+/** A heading and rows with aligned columns; nothing where there are no rows. */
+function section(title: string, rows: readonly Row[]): string {
+  if (rows.length === 0) return "";
+  const widths = rows.reduce<number[]>(
+    (most, row) => row.map((cell, i) => Math.max(most[i] ?? 0, i < row.length - 1 ? cell.length : 0)),
+    [],
+  );
+  const lines = rows.map((row) => `  ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join("  ")}`.trimEnd());
+  return [title, ...lines].join("\n");
+}
+
+/** A verb with all its options; those that nobody said are in brackets. */
+function clauseRow(clause: Clause, { clauses }: Spec): Row {
+  if (clause.verb === "loss") {
+    const terms = clause.options["terms"] as unknown as readonly Term[];
+    return ["loss", terms.map(({ name }) => name).join(", ")];
+  }
+  const said = clauses.find(({ verb, method }) => verb === clause.verb && equalJson(method, clause.method));
+  const options = Object.entries(clause.options).map(([key, value]) => {
+    const text = `${key} ${literal(value)}`;
+    return said !== undefined && Object.hasOwn(said.options, key) ? text : `[${text}]`;
+  });
+  return [clause.method === undefined ? clause.verb : `use ${clause.method.name}`, options.join(", ")];
+}
+
+function graphSections(graph: LossGraph): readonly string[] {
+  const order = graph.phases.flat();
+  const width = Math.max(...graph.terms.map(({ name }) => name.length));
+  const learners = order.map((group) => {
+    const terms = graph.terms.filter(({ learners }) => learners.includes(group));
+    return [`  ${group}`, ...terms.map(({ name, weight }) => `    ${name.padEnd(width)}  ${weightText(weight)}`)];
+  });
+  return [
+    ["Learners and their terms, with weights", ...learners.flat()].join("\n"),
+    section(
+      "Modules",
+      graph.aux.map(({ id, group, optimizer }) => [
+        id,
+        group === id ? "its own learner" : `learns with ${group}`,
+        optimizer === undefined ? "" : settings(optimizer),
+      ]),
+    ),
+    section("Evaluated beside the members", graph.heads.map(({ name }) => [name])),
+    section("Watched", graph.watches.map(({ name }) => [name])),
+    section("Switches", graph.switches.map(({ pauses }) => [`${pauses} pauses where its rule holds`])),
+    section("Order of updates", graph.phases.map((phase, i) => [`phase ${i + 1}`, phase.join(", ")])),
+  ];
+}
+
+function weightText(weight: Weight): string {
+  if (typeof weight === "number") return String(Number(weight.toPrecision(6)));
+  if ("measured" in weight) return `measured: ${weight.measured}`;
+  return `ramp to ${weight.to} over ${weight.epochs} epochs from epoch ${weight.from}`;
+}
+
+function settings(change: object): string {
+  return Object.entries(change).map(([key, value]) => `${key} ${value}`).join(", ");
+}
+
+function trainRows({ train }: Spec): readonly Row[] {
+  const { epochs, batch, seed, optimizer, schedule, groups } = train!;
+  const after = schedule.milestones.length === 0
+    ? "constant"
+    : `×${schedule.gamma} after epoch ${schedule.milestones.join(" and ")}`;
+  const warmup = schedule.warmup === 0 ? "" : `, warm-up over ${schedule.warmup} epochs`;
+  return [
+    ["length", `${epochs} epochs, batch ${batch}, seed ${seed}`],
+    ["optimizer", optimizerText(optimizer)],
+    ["schedule", after + warmup],
+    ...Object.entries(groups).map(([group, change]): Row => [group, settings(change)]),
+  ];
+}
+
+function optimizerText({ kind, learningRate, momentum, nesterov, weightDecay, beta1, beta2 }: OptimizerSpec): string {
+  const own = kind === "sgd"
+    ? `momentum ${momentum}${nesterov ? ", Nesterov" : ""}`
+    : `beta1 ${beta1}, beta2 ${beta2}`;
+  return `${kind}, rate ${learningRate}, ${own}, weight decay ${weightDecay}`;
+}
+
+function datasetRow({ dataset, spec }: Normalized): Row {
+  if (spec.dataset === undefined) return ["none yet: say on(dataset)"];
+  const classes = dataset?.classes === undefined ? "" : `${dataset.classes} classes`;
+  return [spec.dataset.kind, classes, settings(spec.dataset.options)].filter((cell) => cell !== "");
+}
+
+function netsOnly({ nets }: Spec): string {
+  return ["flowchart LR", ...nets.map(({ id, arch }) => `  ${id}["${id}: ${arch}"]`)].join("\n") + "\n";
+}
+
+/** Nets are boxes, modules hexagons; an arrow goes from what a term reads to whom it teaches. */
+function flowchart(spec: Spec, graph: LossGraph): string {
+  const groupOf = new Map(graph.aux.map(({ id, group }) => [id, group]));
+  const lines = ["labels([labels])"];
+  for (const { id, arch, role } of spec.nets) lines.push(`${id}["${id}: ${arch} (${role})"]`);
+  for (const { id, group } of graph.aux) if (id === group) lines.push(`${id}{{${id}}}`);
+  const arrows = new Map<string, string[]>();
+  for (const term of graph.terms) {
+    for (const learner of term.learners) {
+      for (const source of sourcesOf(term, groupOf)) {
+        const names = arrows.get(`${source} ${learner}`) ?? [];
+        arrows.set(`${source} ${learner}`, [...names, term.name.replace(`${learner}/`, "")]);
+      }
+    }
+  }
+  for (const [ends, names] of arrows) {
+    const [from, to] = ends.split(" ");
+    lines.push(`${from} -->|"${names.join(", ")}"| ${to}`);
+  }
+  return ["flowchart LR", ...lines.map((line) => `  ${line}`)].join("\n") + "\n";
+}
+
+/** What a term reads besides its learners. */
+function sourcesOf({ loss, learners }: Term, groupOf: ReadonlyMap<string, string>): readonly string[] {
+  const sources = new Set<string>();
+  reads(loss, ({ op, attrs }) => {
+    if (op === "labels") sources.add("labels");
+    if (op === "run") {
+      const net = String(attrs["net"]);
+      sources.add(groupOf.get(net) ?? net);
+    }
+    return false;
+  });
+  return [...sources].filter((source) => !learners.includes(source));
+}

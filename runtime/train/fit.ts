@@ -1,0 +1,230 @@
+/**
+ * The training loop.
+ *
+ * @module
+ */
+
+import type { Batch, OpenDataset } from "../../dsl/data.ts";
+import { DivergenceError } from "../../dsl/errors.ts";
+import type { Spec, TrainSpec } from "../../dsl/spec.ts";
+import { type Metrics, MetricsCounter } from "./metrics.ts";
+import { rateFactor, weightIn } from "./schedule.ts";
+import type { Session, StepFeed } from "./session.ts";
+import { type Position, restoreSnapshot, type Snapshot, takeSnapshot } from "./snapshot.ts";
+
+/** One finished epoch. */
+export interface EpochRecord {
+  /** From 1. */
+  readonly epoch: number;
+  /** Mean of every weighted term over the epoch's steps. */
+  readonly terms: Readonly<Record<string, number>>;
+  /** Share of steps in which each group paused; only groups that can. */
+  readonly paused: Readonly<Record<string, number>>;
+  readonly metrics: Metrics;
+  /** Wall time of training and of evaluation. */
+  readonly seconds: { readonly train: number; readonly evaluate: number };
+}
+
+/** What a run tells while it goes. */
+export type FitEvent =
+  | {
+    readonly kind: "step";
+    readonly epoch: number;
+    readonly step: number;
+    readonly steps: number;
+    readonly images: number;
+  }
+  | { readonly kind: "epoch"; readonly record: EpochRecord }
+  | { readonly kind: "note"; readonly text: string };
+
+/** What the loop is given. */
+export interface FitInput {
+  readonly session: Session;
+  readonly data: OpenDataset;
+  readonly train: TrainSpec;
+  /** Recorded in snapshots. */
+  readonly spec?: Spec;
+  /** Continue from here instead of initialising. */
+  readonly resume?: Snapshot;
+  /** Stops after the step in progress; the result then holds a snapshot to resume from. */
+  readonly signal?: AbortSignal;
+  readonly report?: (event: FitEvent) => void;
+  /** Called with a snapshot after every epoch. */
+  readonly save?: (snapshot: Snapshot) => Promise<void>;
+}
+
+/** What a run ends with. */
+export interface FitResult {
+  readonly history: readonly EpochRecord[];
+  /** Whether the signal stopped it. */
+  readonly stopped: boolean;
+  /** State at the end. */
+  readonly snapshot: Snapshot;
+}
+
+/**
+ * Trains until the last epoch: shuffle, step, evaluate, save.
+ *
+ * @throws {DivergenceError} If a term is not a finite number; the session then holds the state the epoch began with.
+ */
+export async function fit(input: FitInput): Promise<FitResult> {
+  const { session, data, train, report = () => {} } = input;
+  const run = new Run(input);
+  if (input.resume === undefined) await session.initialize(train.seed);
+  else await restoreSnapshot(session, input.resume);
+  const steps = stepsPerEpoch(data.train.length, train.batch);
+  if (data.train.length % train.batch === 1 && run.epoch === 1 && run.step === 0) {
+    report({ kind: "note", text: "The last image of each epoch is left out: batch norm cannot use a batch of one." });
+  }
+  let last = input.resume ?? await takeSnapshot(session, run.position());
+  while (run.epoch <= train.epochs) {
+    const began = performance.now();
+    for await (const batch of data.batches(trainBatches(run))) {
+      const result = await session.step(stepFeed(input, run, batch, steps));
+      const bad = Object.entries(result.terms).find(([, value]) => !Number.isFinite(value));
+      if (bad !== undefined) {
+        await restoreSnapshot(session, last);
+        throw diverged(bad, run);
+      }
+      run.count(result.terms, result.paused, batch.count);
+      report({ kind: "step", epoch: run.epoch, step: run.step, steps, images: batch.count });
+      if (input.signal?.aborted) {
+        return { history: run.history, stopped: true, snapshot: await takeSnapshot(session, run.position()) };
+      }
+    }
+    const trained = performance.now();
+    const metrics = await evaluate(session, data, train.batch);
+    const seconds = { train: (trained - began) / 1000, evaluate: (performance.now() - trained) / 1000 };
+    report({ kind: "epoch", record: run.finish(metrics, seconds) });
+    last = await takeSnapshot(session, run.position());
+    await input.save?.(last);
+    if (input.signal?.aborted) return { history: run.history, stopped: true, snapshot: last };
+  }
+  return { history: run.history, stopped: false, snapshot: last };
+}
+
+/** Measures every net and head on the held-out images. */
+export async function evaluate(session: Session, data: OpenDataset, batch: number): Promise<Metrics> {
+  const nets = session.compiled.plan.modules.filter((module) => module.kind === "net" && module.learns);
+  const peers = nets.filter((net) => net.role === "peer");
+  const counter = new MetricsCounter((peers.length > 0 ? peers : nets).map((net) => net.id));
+  const options = {
+    split: "test",
+    batch,
+    seed: 0,
+    epoch: 1,
+    shuffle: false,
+    augment: false,
+    dropSingle: false,
+  } as const;
+  for await (const { images, labels, count } of data.batches(options)) {
+    counter.add(await session.evaluate(images[0]!, count), labels);
+  }
+  return counter.result();
+}
+
+/** Steps of one epoch: the short last batch counts, unless it is a single image. */
+export function stepsPerEpoch(images: number, batch: number): number {
+  return Math.floor(images / batch) + (images % batch > 1 ? 1 : 0);
+}
+
+/** Where a run is; the part of a snapshot that is no tensor. */
+class Run {
+  readonly #input: FitInput;
+  readonly history: EpochRecord[];
+  epoch: number;
+  step: number;
+  #totals: Record<string, number>;
+  #paused: Record<string, number> = {};
+  #seen: number;
+
+  constructor(input: FitInput) {
+    const from = input.resume?.position;
+    this.#input = input;
+    this.history = [...from?.history ?? []];
+    this.epoch = from?.epoch ?? 1;
+    this.step = from?.step ?? 0;
+    this.#totals = { ...from?.totals };
+    this.#seen = from?.seen ?? 0;
+  }
+
+  get batches(): { readonly seed: number; readonly batch: number; readonly views: number } {
+    const { train, session } = this.#input;
+    const names = session.compiled.step.nodes.flatMap((node) => (node.op === "input" ? [node.attrs.name] : []));
+    return { seed: train.seed, batch: train.batch, views: names.filter((name) => name.startsWith("images/")).length };
+  }
+
+  count(terms: Readonly<Record<string, number>>, paused: readonly string[], images: number): void {
+    for (const [name, value] of Object.entries(terms)) this.#totals[name] = (this.#totals[name] ?? 0) + value;
+    for (const { pauses } of this.#input.session.compiled.plan.graph.switches) {
+      this.#paused[pauses] = (this.#paused[pauses] ?? 0) + Number(paused.includes(pauses));
+    }
+    this.#seen += images;
+    this.step++;
+  }
+
+  finish(metrics: Metrics, seconds: EpochRecord["seconds"]): EpochRecord {
+    const mean = (totals: Record<string, number>): Record<string, number> =>
+      Object.fromEntries(Object.entries(totals).map(([name, total]) => [name, total / this.step]));
+    const record = { epoch: this.epoch, terms: mean(this.#totals), paused: mean(this.#paused), metrics, seconds };
+    this.history.push(record);
+    this.epoch++;
+    this.step = 0;
+    this.#seen = 0;
+    this.#totals = {};
+    this.#paused = {};
+    return record;
+  }
+
+  position(): Position {
+    const { session, train, spec } = this.#input;
+    return {
+      version: 1,
+      ...(spec === undefined ? {} : { spec }),
+      graph: session.compiled.plan.graph,
+      seed: train.seed,
+      epoch: this.epoch,
+      step: this.step,
+      totals: { ...this.#totals },
+      seen: this.#seen,
+      measured: {},
+      history: [...this.history],
+      backend: session.backend.description,
+    };
+  }
+}
+
+function trainBatches(run: Run): Parameters<OpenDataset["batches"]>[0] {
+  const { seed, batch, views } = run.batches;
+  return {
+    split: "train",
+    batch,
+    seed,
+    epoch: run.epoch,
+    views,
+    shuffle: true,
+    augment: true,
+    dropSingle: true,
+    start: run.step,
+  };
+}
+
+function stepFeed({ session, train }: FitInput, run: Run, batch: Batch, steps: number): StepFeed {
+  const { weights, optimizers } = session.compiled;
+  const factor = rateFactor(train.schedule, run.epoch, run.step, steps);
+  return {
+    count: batch.count,
+    images: batch.images,
+    labels: batch.labels,
+    weights: Object.fromEntries(Object.entries(weights).map(([term, w]) => [term, weightIn(w, run.epoch, {})])),
+    rates: Object.fromEntries(Object.entries(optimizers).map(([group, o]) => [group, o.learningRate * factor])),
+  };
+}
+
+function diverged([term, value]: readonly [string, number], run: Run): DivergenceError {
+  const [member] = term.split("/");
+  return new DivergenceError(
+    `Cannot go on training ${member}: every loss is a finite number, got ${value} for ${term} in epoch ${run.epoch}, ` +
+      `step ${run.step + 1}. The weights from before this epoch are kept; try a smaller learning rate or a warm-up.`,
+  );
+}

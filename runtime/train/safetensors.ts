@@ -1,0 +1,96 @@
+/**
+ * The safetensors format: a JSON header of names, types, shapes and offsets, then raw little-endian numbers.
+ *
+ * @module
+ */
+
+import { CheckpointError } from "../../dsl/errors.ts";
+import { type Shape, sizeOf } from "../ir/node.ts";
+
+/** A named tensor in PyTorch's layout. */
+export interface NamedTensor {
+  readonly shape: Shape;
+  readonly data: Float32Array | Float64Array;
+}
+
+/** A file's content. */
+export interface TensorFile {
+  readonly tensors: Readonly<Record<string, NamedTensor>>;
+  /** Strings of the `__metadata__` entry. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** Encodes tensors; the same content gives the same bytes. */
+export function encodeTensors(file: TensorFile): Uint8Array<ArrayBuffer> {
+  let offset = 0;
+  const entries = Object.entries(file.tensors).map(([name, { shape, data }]) => {
+    const entry = {
+      dtype: data instanceof Float64Array ? "F64" : "F32",
+      shape,
+      data_offsets: [offset, offset + data.byteLength],
+    };
+    offset += data.byteLength;
+    return [name, entry] as const;
+  });
+  const metadata = Object.keys(file.metadata).length > 0 ? { __metadata__: file.metadata } : {};
+  const json = new TextEncoder().encode(JSON.stringify({ ...metadata, ...Object.fromEntries(entries) }));
+  const header = Math.ceil(json.length / 8) * 8;
+  const bytes = new Uint8Array(8 + header + offset);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(header), true);
+  bytes.set(json, 8);
+  bytes.fill(0x20, 8 + json.length, 8 + header);
+  let at = 8 + header;
+  for (const { data } of Object.values(file.tensors)) {
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
+    at += data.byteLength;
+  }
+  return bytes;
+}
+
+/**
+ * Decodes a file.
+ *
+ * @param what Name of the file in messages.
+ * @throws {CheckpointError} If it is truncated, no safetensors file, or holds a type other than F32 and F64.
+ */
+export function decodeTensors(bytes: Uint8Array, what: string): TensorFile {
+  const fail = (got: string): never => {
+    throw new CheckpointError(
+      `Cannot read ${what}: a safetensors file is a header and the numbers it lists, got ${got}. Save it again.`,
+    );
+  };
+  if (bytes.length < 8) fail(`${bytes.length} bytes`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const length = Number(view.getBigUint64(0, true));
+  if (length > bytes.length - 8) fail("a header that ends behind the file");
+  const header = parseHeader(new TextDecoder().decode(bytes.subarray(8, 8 + length))) ??
+    fail("a header that is no JSON");
+  const tensors: Record<string, NamedTensor> = {};
+  for (const [name, entry] of Object.entries(header)) {
+    if (name === "__metadata__") continue;
+    const { dtype, shape, data_offsets: [start, end] = [] } = entry as Entry;
+    const width = dtype === "F32" ? 4 : dtype === "F64" ? 8 : fail(`type ${dtype} of ${name}`);
+    if (!Array.isArray(shape) || start === undefined || end !== start + width * sizeOf(shape)) {
+      fail(`a shape of ${name} that does not fit its bytes`);
+    }
+    if (8 + length + end! > bytes.length) fail(`a file that ends within ${name}`);
+    const copy = bytes.slice(8 + length + start!, 8 + length + end!).buffer;
+    tensors[name] = { shape, data: width === 4 ? new Float32Array(copy) : new Float64Array(copy) };
+  }
+  return { tensors, metadata: (header.__metadata__ ?? {}) as Record<string, string> };
+}
+
+interface Entry {
+  readonly dtype: string;
+  readonly shape: number[];
+  readonly data_offsets?: readonly number[];
+}
+
+function parseHeader(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? value as Record<string, unknown> : undefined;
+  } catch {
+    return undefined;
+  }
+}
