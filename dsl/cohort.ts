@@ -5,7 +5,7 @@
  */
 
 import type { Arch } from "./arch.ts";
-import { builtinArchs } from "./archs/mod.ts";
+import { type BuiltinArchs, builtinArchs } from "./archs/mod.ts";
 import { emptyState, pipelineOf, withNets } from "./build.ts";
 import { checkSpot, refuse } from "./checks.ts";
 import { ClassCountError, didYouMean, SentenceError, UnknownNameError } from "./errors.ts";
@@ -25,7 +25,7 @@ import type { Pipeline } from "./pipeline.ts";
 import { type AtLeastTwo, classClash, noNet, type NoNet, type Refused, refusals } from "./refused.ts";
 
 /** The architectures that sentences know by name. */
-export type Builtin = typeof builtinArchs;
+export type Builtin = BuiltinArchs;
 
 /** Guard of `cohort("…")`: `unknown` where a built-in net and a number of two or more are said, else the refusal. */
 export type CohortName<S extends string> = S extends `${infer Name}×${infer Z extends number}`
@@ -154,7 +154,7 @@ export function branches<N extends string, S extends string, C extends number, Z
 function membersNamed(sentence: string): readonly Arch[] {
   const [, name, members] = /^(.+)×(\d+)$/.exec(sentence) ?? [];
   if (name === undefined) return refuse(SentenceError, `cohort("${sentence}")`, refusals.badSentence);
-  const known: Readonly<Record<string, Arch>> = builtinArchs;
+  const known: Readonly<Record<string, Arch>> = { ...builtinArchs };
   if (!Object.hasOwn(known, name)) {
     refuse(UnknownNameError, `cohort("${sentence}")`, noNet(name), didYouMean(name, Object.keys(known)));
   }

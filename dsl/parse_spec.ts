@@ -7,14 +7,14 @@
 import type { Arch } from "./arch.ts";
 import { builtinArchs } from "./archs/mod.ts";
 import { emptyState, pipelineOf, withNets } from "./build.ts";
-import { checkId, checkSpot, choice } from "./checks.ts";
+import { checkId, checkSpot } from "./checks.ts";
 import type { Dataset } from "./data.ts";
 import { didYouMean, SentenceError, UnknownNameError } from "./errors.ts";
 import type { Role, Term } from "./graph.ts";
 import { equalJson } from "./json.ts";
 import type { Known } from "./known.ts";
 import type { Method } from "./method.ts";
-import { verbOrder } from "./normalize.ts";
+import { type Verb, verbOrder } from "./normalize.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { checkSpec } from "./spec_shape.ts";
 import type { Clause, NetSpec, Spec } from "./spec.ts";
@@ -89,10 +89,11 @@ function start(spec: Spec, { archs = {} }: Values): Parameters<typeof pipelineOf
 }
 
 function say(built: Built, clause: Clause, values: Values): Built {
-  const { verb, options } = clause;
+  const { options } = clause;
   const { by, target, ...rest } = options;
-  choice(`${verb}()`, verb, verbOrder);
-  switch (verb as typeof verbOrder[number]) {
+  const verb = clause.verb as Verb;
+  if (!verbOrder.includes(verb)) unknown("clauses", "verb", verb, verbOrder);
+  switch (verb) {
     case "leader":
       return built.leader(options);
     case "fuse":
@@ -141,7 +142,7 @@ function datasetOf({ kind, options }: NonNullable<Spec["dataset"]>, { datasets =
 
 function unknown(path: string, what: string, name: string, known: readonly string[]): never {
   throw new UnknownNameError(
-    `Cannot read the spec: ${path} names an ${what} that was not passed, got "${name}".`
-      .replace(/an (method|dataset)/, "a $1") + (known.length > 0 ? didYouMean(name, known) : ` Pass it in ${what}s.`),
+    `Cannot read the spec: ${path} names a known ${what}, got "${name}".` +
+      (known.length > 0 ? didYouMean(name, known) : ` Pass it as a value.`),
   );
 }

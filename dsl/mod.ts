@@ -1,0 +1,44 @@
+/**
+ * The language: sentences, the vocabulary of their loss graphs, and architectures as data. No tensors, no I/O.
+ *
+ * @example
+ * ```ts
+ * import { cohort, resnet32 } from "./mod.ts";
+ * const sentence = cohort(resnet32, 3).leader().fuse().selfDistill();
+ * console.log(String(sentence.explain()));
+ * ```
+ *
+ * @module
+ */
+
+export * from "./arch.ts";
+export * from "./archs/mod.ts";
+export * from "./cohort.ts";
+export * from "./data.ts";
+export * from "./errors.ts";
+export * from "./explain.ts";
+export * from "./expr.ts";
+export * from "./graph.ts";
+export * from "./known.ts";
+export * from "./layers.ts";
+export { lower } from "./lower.ts";
+export * from "./method.ts";
+export { normalize, type Normalized, type Note } from "./normalize.ts";
+export * from "./parse_spec.ts";
+export * from "./pipeline.ts";
+export * from "./random.ts";
+export { type AtLeastTwo, type Refused, refusals, type Scores } from "./refused.ts";
+export { siteOf } from "./site.ts";
+export * from "./spec.ts";
+export * from "./terms.ts";
+export * from "./topology.ts";
+export * from "./train.ts";
+export * from "./value.ts";
+export * from "./verbs/diversify.ts";
+export * from "./verbs/ensemble.ts";
+export * from "./verbs/fuse.ts";
+export * from "./verbs/leader.ts";
+export * from "./verbs/mutual.ts";
+export * from "./verbs/self_distill.ts";
+export * from "./verbs/switch.ts";
+export * from "./verbs/views.ts";

@@ -1,0 +1,102 @@
+/**
+ * `mutual()`: nets learn from each other's class scores (deep mutual learning).
+ *
+ * @module
+ */
+
+import { OptionError } from "../errors.ts";
+import type { LossGraph, Term, Weight } from "../graph.ts";
+import { kl, meanOf, supervision, term } from "../losses.ts";
+import type { Member, Site } from "../method.ts";
+import { live, logits, run, type Value } from "../value.ts";
+import { requireNotNegative, requireOneOf, requirePositive, requireWeight } from "./options.ts";
+
+/** Options of `mutual()`. */
+export interface MutualOptions {
+  /** Temperature T; 1 (Zhang et al. 2018), 2 in FFSD, 3 in the OKDDip repository. */
+  readonly temperature?: number;
+  /** Whether the divergence is multiplied by T²; yes. */
+  readonly squared?: boolean;
+  /** Imitate each of the others and take the mean of the divergences, or imitate the mean of their class scores. */
+  readonly target?: "each" | "mean";
+  /** Whether gradient also reaches the nets that are imitated; no. The OKDDip repository leaves targets live. */
+  readonly live?: boolean;
+  /** Added to target probabilities; 0, or 1e-7 in the OKDDip repository. */
+  readonly epsilon?: number;
+  /** Whether all nets update from one forward, or one after the other from fresh forwards (Zhang et al., algorithm 1). */
+  readonly order?: "simultaneous" | "sequential";
+  /** Factor of the divergence; 1. The OKDDip repository ramps it up over 80 epochs from epoch 0. */
+  readonly weight?: Weight;
+}
+
+/** What `mutual()` means when nothing more is said: DML as its re-implementations run it. */
+export const mutualDefaults: Required<MutualOptions> = Object.freeze({
+  temperature: 1,
+  squared: true,
+  target: "each",
+  live: false,
+  epsilon: 0,
+  order: "simultaneous",
+  weight: 1,
+});
+
+/**
+ * Terms of `mutual()`: for each net i that someone teaches `i/ce`, cross-entropy, and `i/dml`,
+ * weight · T² / n · Σ_j KL(j → i) over the n nets j that teach it, all other peers unless edges say who.
+ *
+ * `target: "mean"` takes one divergence from the mean of the n class scores instead. With `live` the nets j learn from
+ * `i/dml` as well. A teacher whom nobody teaches is frozen and runs with its running statistics.
+ *
+ * @throws {OptionError} If an option is outside its range, or live targets are asked for one net after the other.
+ *
+ * Source: Zhang, Xiang, Hospedales, Lu 2018, equations 2–8; T = 1 there. Their algorithm 1 is `order: "sequential"`.
+ */
+export function lowerMutual(site: Site, options: MutualOptions = {}): Partial<LossGraph> {
+  const settings = checked({ ...mutualDefaults, ...options });
+  const learners = site.members.filter((member) => sourcesOf(site, member).length > 0);
+  const terms = learners.flatMap((member) => [supervision(member), imitation(site, member, learners, settings)]);
+  return settings.order === "sequential" ? { terms, phases: learners.map(({ id }) => [id]) } : { terms };
+}
+
+function imitation(site: Site, member: Member, learners: readonly Member[], options: Required<MutualOptions>): Term {
+  const { temperature, squared, epsilon, weight } = options;
+  const sources = sourcesOf(site, member);
+  const open = <K extends "logits">(value: Value<K>): Value<K> => options.live ? live(value) : value;
+  const scores = sources.map((source) => scoresOf(source, learners));
+  const divergence = { temperature, squared, epsilon };
+  const loss = options.target === "mean"
+    ? kl(logits(member), open(meanOf(scores)), divergence)
+    : meanOf(scores.map((target) => kl(logits(member), open(target), divergence)));
+  const reached = options.live ? sources.filter((source) => learners.includes(source)) : [];
+  return term(`${member.id}/dml`, [member.id, ...reached.map(({ id }) => id)], loss, weight);
+}
+
+/** Who teaches a net: the edges that end at it, or every other peer where there are none. The leader stays apart. */
+function sourcesOf(site: Site, member: Member): readonly Member[] {
+  if (member.role === "leader") return [];
+  const others = site.members.filter((other) => other.role !== "leader" && other.id !== member.id);
+  return site.edges.length === 0
+    ? others
+    : others.filter((other) => site.edges.some(([from, to]) => from === other.id && to === member.id));
+}
+
+function scoresOf(source: Member, learners: readonly Member[]): Value<"logits"> {
+  return source.role === "teacher" && !learners.includes(source)
+    ? run(source.id, "logits", { mode: "eval", view: source.view })
+    : logits(source);
+}
+
+function checked(options: Required<MutualOptions>): Required<MutualOptions> {
+  requirePositive("mutual()", "temperature", options.temperature);
+  requireNotNegative("mutual()", "epsilon", options.epsilon);
+  requireOneOf("mutual()", "target", options.target, ["each", "mean"]);
+  requireOneOf("mutual()", "order", options.order, ["simultaneous", "sequential"]);
+  requireWeight("mutual()", "weight", options.weight);
+  if (options.live && options.order === "sequential") {
+    throw new OptionError(
+      "Cannot say mutual(): live targets need all nets to update from one forward, got sequential order. " +
+        'Say order: "simultaneous".',
+    );
+  }
+  return options;
+}

@@ -1,0 +1,181 @@
+/** Runs a step program node by node. @module */
+
+import { BackendError, ShapeError } from "../../../dsl/errors.ts";
+import { isLeaf, type NodeOf, sizeOf } from "../../ir/node.ts";
+import type { Effect, Segment, StepProgram } from "../../ir/program.ts";
+import type { Feed, Numbers, Runner } from "../backend.ts";
+import type { Device } from "./device.ts";
+import { type Call, type Computing, kernels } from "./kernels.ts";
+import { insideShape, presentShape, type Tensor, toBorder, toInside } from "./layout.ts";
+import { type Plan, plan } from "./plan.ts";
+import type { State } from "./state.ts";
+
+type AnyKernel = (call: Call<Computing>, inputs: readonly Tensor[]) => Tensor;
+
+/**
+ * An eager interpreter. Tensors hold exactly the rows of the batch at hand, so there is no padding to mask; each is
+ * freed after its last use, outputs at the start of the next run.
+ */
+export class TfjsRunner implements Runner {
+  readonly bytes: number;
+  readonly #program: StepProgram;
+  readonly #plan: Plan;
+  readonly #state: State;
+  readonly #device: Device;
+  readonly #values = new Map<number, Tensor>();
+  #feed: Feed = { count: 0, inputs: {}, uniforms: {} };
+  #skipped: string[] = [];
+
+  /** Prepares the program. */
+  constructor(program: StepProgram, state: State, device: Device) {
+    this.#program = program;
+    this.#plan = plan(program);
+    this.#state = state;
+    this.#device = device;
+    this.bytes = this.#plan.bytes;
+  }
+
+  async run(feed: Feed): Promise<void> {
+    this.#device.use("run a step");
+    this.close();
+    this.#check(feed);
+    this.#feed = feed;
+    this.#skipped = [];
+    const advanced = new Set<string>();
+    for (const [s, segment] of this.#program.segments.entries()) {
+      if (segment.gate !== undefined && await this.#number(segment.gate) > 0) {
+        this.#skipped.push(segment.name);
+        for (const ids of this.#plan.frees[s]!) this.#free(ids);
+        continue;
+      }
+      this.#device.use("run a step");
+      this.#segment(segment, this.#plan.frees[s]!, advanced);
+    }
+  }
+
+  async read(output: string): Promise<Numbers> {
+    const id = this.#program.outputs[output];
+    if (id === undefined) throw new BackendError(`Cannot read ${output}: program ${this.#program.name} lacks it.`);
+    const { tf } = this.#device;
+    this.#device.use("read an output");
+    const value = this.#value(id);
+    const { shape, batch } = this.#program.nodes[id]!;
+    // Only axis 0 is cut to the rows present; other batch axes have the size of the program.
+    const whole = tf.tidy(() => {
+      const border = toBorder(tf, value);
+      const missing = border.shape.map((size, axis): [number, number] => [
+        0,
+        axis > 0 && batch.includes(axis) ? shape[axis]! - size : 0,
+      ]);
+      return missing.some(([, after]) => after > 0) ? tf.pad(border, missing) : tf.clone(border);
+    });
+    return await this.#device.download(whole);
+  }
+
+  skipped(): readonly string[] {
+    return this.#skipped;
+  }
+
+  close(): void {
+    for (const value of this.#values.values()) value.dispose();
+    this.#values.clear();
+  }
+
+  #check({ count, inputs, uniforms }: Feed): void {
+    if (!Number.isInteger(count) || count < 1 || count > this.#program.batch) {
+      throw new ShapeError(`Cannot run a step: a batch has 1 to ${this.#program.batch} images, got ${count}.`);
+    }
+    for (const node of this.#program.nodes) {
+      if (node.op === "input") {
+        const { name } = node.attrs;
+        const expected = sizeOf(presentShape(node, count));
+        const given = inputs[name]?.length;
+        if (given !== expected) {
+          const got = given ?? "none";
+          throw new ShapeError(
+            `Cannot run a step: input ${name} holds ${expected} numbers for ${count} images, got ${got}.`,
+          );
+        }
+      } else if (node.op === "uniform" && node.attrs.name !== "count" && uniforms[node.attrs.name] === undefined) {
+        throw new BackendError(`Cannot run a step: uniform ${node.attrs.name} was not set.`);
+      }
+    }
+  }
+
+  #segment(segment: Segment, frees: readonly (readonly number[])[], advanced: Set<string>): void {
+    for (const [at, id] of segment.nodes.entries()) {
+      this.#values.set(id, this.#compute(id));
+      this.#free(frees[at]!);
+    }
+    for (const effect of segment.effects) this.#apply(effect, advanced);
+    this.#free(frees[segment.nodes.length]!);
+  }
+
+  #compute(id: number): Tensor {
+    const { node, reads, list } = this.#plan.nodes[id]!;
+    if (isLeaf(node)) throw new BackendError(`Cannot compute node ${id}: ${node.op} is a leaf.`);
+    const { tf, label } = this.#device;
+    const { op, attrs } = node as NodeOf<Computing>;
+    const inputs = reads.map((read) => this.#value(read));
+    try {
+      return tf.tidy(() => {
+        const call = { tf, attrs, list, shape: presentShape(node, this.#feed.count) } as Call<Computing>;
+        return (kernels[op] as AnyKernel)(call, inputs);
+      });
+    } catch (cause) {
+      const text = cause instanceof Error ? cause.message : String(cause);
+      throw new BackendError(`Cannot run node ${id} (${op}) on ${label}: tfjs says "${text}".`, { cause });
+    }
+  }
+
+  /** Tensor of a node; leaves are made when first asked for. State is never copied. */
+  #value(id: number): Tensor {
+    const { node } = this.#plan.nodes[id]!;
+    if (node.op === "parameter" || node.op === "buffer") return this.#state.tensor(node.attrs.name);
+    const known = this.#values.get(id);
+    if (known !== undefined) return known;
+    if (!isLeaf(node)) throw new BackendError(`Cannot read node ${id}: its segment did not run in this step.`);
+    const fresh = this.#leaf(id);
+    this.#values.set(id, fresh);
+    return fresh;
+  }
+
+  #leaf(id: number): Tensor {
+    const { node } = this.#plan.nodes[id]!;
+    const { tf } = this.#device;
+    const { count, inputs, uniforms } = this.#feed;
+    const shape = presentShape(node, count);
+    if (node.op === "input") {
+      const numbers = Float32Array.from(inputs[node.attrs.name]!);
+      return tf.tidy(() => toInside(tf, tf.tensor(numbers, shape, "float32")));
+    }
+    if (node.op === "uniform") return tf.scalar(node.attrs.name === "count" ? count : uniforms[node.attrs.name]!);
+    return tf.fill(insideShape(shape), node.op === "constant" ? node.attrs.value : 0);
+  }
+
+  #free(ids: readonly number[]): void {
+    for (const id of ids) {
+      this.#values.get(id)?.dispose();
+      this.#values.delete(id);
+    }
+  }
+
+  #apply(effect: Effect, advanced: Set<string>): void {
+    if (effect.kind === "assign") {
+      const { tf } = this.#device;
+      this.#state.replace(effect.state, tf.clone(this.#value(effect.node)));
+      return;
+    }
+    const rate = this.#feed.uniforms[effect.rate];
+    if (rate === undefined) throw new BackendError(`Cannot run a step: uniform ${effect.rate} was not set.`);
+    const gradient = this.#value(effect.gradient);
+    if (effect.kind === "sgd") this.#state.sgd(effect, gradient, rate);
+    else this.#state.adam(effect, gradient, rate, advanced);
+  }
+
+  /** A single number, read without blocking. */
+  async #number(id: number): Promise<number> {
+    const { tf } = this.#device;
+    return (await this.#device.download(tf.clone(this.#value(id))))[0]!;
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * The flags that every pipeline program takes.
+ *
+ * @module
+ */
+
+import { parseArgs } from "node:util";
+import { didYouMean, OptionError } from "../../dsl/errors.ts";
+import { type BackendName } from "../backend/backend.ts";
+
+/** What the flags said; absent means "as the sentence says". */
+export interface RunFlags {
+  readonly epochs?: number;
+  readonly batch?: number;
+  readonly seed?: number;
+  /** Another architecture for every net. */
+  readonly net?: string;
+  /** Another dataset: a name or a path. */
+  readonly dataset?: string;
+  /** Largest number of training images. */
+  readonly limit?: number;
+  readonly backend: "auto" | BackendName;
+  /** Folder that holds the folders of runs. */
+  readonly runs: string;
+  /** Name of the run's folder. */
+  readonly name?: string;
+  /** Checkpoint to continue. */
+  readonly resume?: string;
+  /** Fetch a dataset that is not here. */
+  readonly download: boolean;
+  /** Print what the sentence means, and stop. */
+  readonly explain: boolean;
+  readonly help: boolean;
+}
+
+const backends = ["auto", "reference", "wasm", "webgpu", "tfjs"];
+
+const flags = {
+  epochs: { type: "string" },
+  batch: { type: "string" },
+  seed: { type: "string" },
+  net: { type: "string" },
+  dataset: { type: "string" },
+  limit: { type: "string" },
+  backend: { type: "string" },
+  runs: { type: "string" },
+  name: { type: "string" },
+  resume: { type: "string" },
+  download: { type: "boolean" },
+  explain: { type: "boolean" },
+  help: { type: "boolean", short: "h" },
+} as const;
+
+/** Help text of a pipeline program. */
+export const flagHelp: string = `Flags:
+  --epochs N       passes over the training images
+  --batch N        images a step
+  --seed N         seed of weights, order and augmentation
+  --net NAME       another architecture for every net
+  --dataset WHAT   digits, fashion_mnist, cifar10, cifar100, or the path of a folder or archive of images
+  --limit N        train on the first N images only, classes balanced
+  --backend NAME   auto (a real GPU, else WASM), wasm, webgpu, tfjs or reference
+  --runs FOLDER    where runs are kept; runs unless said
+  --name NAME      name of this run's folder
+  --resume FILE    continue from a checkpoint
+  --download       fetch a dataset that is not on this machine
+  --explain        print what the sentence means, and stop
+  --help           this text
+Permissions: --allow-read --allow-write=runs, and --allow-net=HOST only for a download.`;
+
+/**
+ * Reads flags.
+ *
+ * @throws {OptionError} If a flag is not known (with the closest one) or a number is none.
+ */
+export function parseFlags(args: readonly string[]): RunFlags {
+  const known = Object.keys(flags).map((name) => `--${name}`);
+  for (const arg of args) {
+    const name = arg.split("=")[0]!;
+    if (name.startsWith("--") && !known.includes(name)) {
+      throw new OptionError(`Cannot read the flags: ${name} is not one of them.${didYouMean(name, known)}`);
+    }
+  }
+  const { values, positionals } = readArgs(args);
+  if (positionals.length > 0) {
+    throw new OptionError(`Cannot read the flags: a flag begins with --, got "${positionals[0]}". Try --help.`);
+  }
+  const text = (name: keyof typeof values): string | undefined => values[name] as string | undefined;
+  const whole = (name: "epochs" | "batch" | "seed" | "limit", least: number): number | undefined => {
+    const said = text(name);
+    if (said === undefined) return undefined;
+    const value = Number(said);
+    if (!/^\d+$/.test(said) || !Number.isSafeInteger(value) || value < least) {
+      throw new OptionError(`Cannot use --${name}: it is a whole number of at least ${least}, got "${said}".`);
+    }
+    return value;
+  };
+  const backend = text("backend") ?? "auto";
+  if (!backends.includes(backend)) {
+    throw new OptionError(
+      `Cannot use --backend: it is a known backend, got "${backend}".${didYouMean(backend, backends)}`,
+    );
+  }
+  return present({
+    epochs: whole("epochs", 1),
+    batch: whole("batch", 1),
+    seed: whole("seed", 0),
+    net: text("net"),
+    dataset: text("dataset"),
+    limit: whole("limit", 1),
+    backend: backend as RunFlags["backend"],
+    runs: text("runs") ?? "runs",
+    name: text("name"),
+    resume: text("resume"),
+    download: values.download ?? false,
+    explain: values.explain ?? false,
+    help: values.help ?? false,
+  });
+}
+
+type Raw = { readonly [K in keyof RunFlags]: RunFlags[K] | undefined };
+
+function present(raw: Raw): RunFlags {
+  return Object.fromEntries(Object.entries(raw).filter(([, value]) => value !== undefined)) as unknown as RunFlags;
+}
+
+function readArgs(args: readonly string[]): ReturnType<typeof parse> {
+  try {
+    return parse(args);
+  } catch (error) {
+    throw new OptionError(`Cannot read the flags: ${(error as Error).message} Try --help.`);
+  }
+}
+
+// deno-lint-ignore explicit-module-boundary-types
+function parse(args: readonly string[]) {
+  return parseArgs({ args: [...args], options: flags, allowPositionals: true, strict: true });
+}

@@ -1,0 +1,141 @@
+/**
+ * Runs a pipeline as a program: flags, progress, results. `if (import.meta.main) await run(pipeline);`
+ *
+ * @module
+ */
+
+import { CohortError } from "../../dsl/errors.ts";
+import type { EpochRecord } from "./fit.ts";
+import { flagHelp, parseFlags, type RunFlags } from "./flags.ts";
+import { train, type Trainable, type TrainEvent, type TrainResult } from "./train.ts";
+
+/** What a program needs beside its sentence. */
+export interface ProgramOptions {
+  /** The sentence with the flags applied: another net, dataset, number of epochs. */
+  readonly apply: (flags: RunFlags) => Trainable & { explain(): { toString(): string } };
+  /** Flags; the process's own unless said. */
+  readonly args?: readonly string[];
+  readonly print?: (line: string) => void;
+}
+
+/**
+ * Runs a program and sets the exit code: 0, 1 after a mistake of the user (its message alone is printed), 130 after
+ * Ctrl-C, when the run was saved to be resumed.
+ */
+export async function runProgram(options: ProgramOptions): Promise<TrainResult | undefined> {
+  const print = options.print ?? console.log;
+  try {
+    const flags = parseFlags(options.args ?? Deno.args);
+    if (flags.help) return void print(flagHelp);
+    const pipeline = options.apply(flags);
+    if (flags.explain) return void print(String(pipeline.explain()));
+    return await runUntilStopped(pipeline, flags, print);
+  } catch (error) {
+    if (!(error instanceof CohortError)) throw error;
+    console.error(error.message);
+    Deno.exitCode = 1;
+    return undefined;
+  }
+}
+
+async function runUntilStopped(
+  pipeline: Trainable,
+  flags: RunFlags,
+  print: (line: string) => void,
+): Promise<TrainResult> {
+  const stop = new AbortController();
+  const interrupt = (): void => stop.abort();
+  Deno.addSignalListener("SIGINT", interrupt);
+  try {
+    const result = await train(pipeline, {
+      backend: flags.backend,
+      runs: flags.runs,
+      signal: stop.signal,
+      report: reporter(pipeline.spec.train?.epochs ?? 1, print),
+      ...(flags.name === undefined ? {} : { name: flags.name }),
+      ...(flags.resume === undefined ? {} : { resume: flags.resume }),
+    });
+    if (result.stopped) Deno.exitCode = 130;
+    for (const line of summary(result)) print(line);
+    return result;
+  } finally {
+    Deno.removeSignalListener("SIGINT", interrupt);
+  }
+}
+
+/** Prints what a run tells: plain lines, and one that is redrawn within an epoch on a terminal. */
+export function reporter(epochs: number, print: (line: string) => void): (event: TrainEvent) => void {
+  const terminal = Deno.stderr.isTerminal();
+  const began = performance.now();
+  let done = 0;
+  let total = 0;
+  let lastLoad = -1;
+  const redraw = (text: string): void =>
+    void (terminal && Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${text}`)));
+  return (event) => {
+    switch (event.kind) {
+      case "loading": {
+        const tenth = Math.floor(event.fraction * 10);
+        redraw(`${event.what} ${(100 * event.fraction).toFixed(0)} %`);
+        if (!terminal && tenth !== lastLoad) print(`${event.what} ${10 * tenth} %`);
+        lastLoad = tenth;
+        return;
+      }
+      case "start":
+        redraw("");
+        print(`Backend: ${event.backend}`);
+        print(`Data: ${event.source}, ${event.images} training images`);
+        print(`Working memory of a step: ${(event.bytes / 2 ** 20).toFixed(0)} MiB`);
+        return;
+      case "note":
+        return print(event.text);
+      case "step": {
+        done++;
+        total = epochs * event.steps;
+        const seconds = (performance.now() - began) / 1000;
+        const left = seconds / done * (total - (event.epoch - 1) * event.steps - event.step);
+        redraw(`epoch ${event.epoch}/${epochs}, step ${event.step}/${event.steps}, about ${left.toFixed(0)} s left`);
+        return;
+      }
+      case "epoch":
+        redraw("");
+        return print(epochLine(event.record, epochs));
+      default:
+        event satisfies never;
+    }
+  };
+}
+
+function epochLine({ epoch, metrics, seconds }: EpochRecord, epochs: number): string {
+  const members = Object.entries(metrics.members).map(([name, { top1 }]) => `${name} ${percent(top1)}`);
+  return `epoch ${epoch}/${epochs}  ${members.join("  ")}  (${(seconds.train + seconds.evaluate).toFixed(1)} s)`;
+}
+
+/** The result as lines: every member at the last and at its best epoch, the ensemble, the oracle, and the files. */
+export function summary(result: TrainResult): string[] {
+  const last = result.history.at(-1);
+  if (last === undefined) return ["Stopped before the first epoch was finished."];
+  const { members, ensemble, oracle, similarity, images } = last.metrics;
+  const rows = Object.entries(members).map(([name, { top1, top5 }]) => {
+    const best = result.best[name]!;
+    return `  ${name.padEnd(14)} ${percent(top1)}  top-5 ${percent(top5)}  best ${
+      percent(best.top1)
+    } (epoch ${best.epoch})`;
+  });
+  return [
+    `Top-1 on ${images} held-out images after epoch ${last.epoch} (best epochs are chosen on these same images):`,
+    ...rows,
+    ...(ensemble === undefined
+      ? []
+      : [`  ${"ensemble".padEnd(14)} ${percent(ensemble.top1)}  (mean logits of the peers)`]),
+    ...(oracle === undefined
+      ? []
+      : [`  ${"oracle".padEnd(14)} ${percent(oracle)}  (some peer is right: no classifier)`]),
+    ...(similarity === undefined ? [] : [`  similarity of the peers ${similarity.toFixed(4)}`]),
+    ...Object.entries(result.files).map(([what, path]) => `Wrote ${what}: ${path}`),
+  ];
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(2)} %`;
+}

@@ -1,0 +1,227 @@
+/**
+ * Trains a sentence: dataset, backend, compilation, loop and files.
+ *
+ * @module
+ */
+
+import type { Arch } from "../../dsl/arch.ts";
+import type { Dataset, LoadContext, OpenDataset } from "../../dsl/data.ts";
+import { ClassCountError, SentenceError } from "../../dsl/errors.ts";
+import type { LossGraph } from "../../dsl/graph.ts";
+import type { Spec } from "../../dsl/spec.ts";
+import { type Backend, type BackendName } from "../backend/backend.ts";
+import { pick } from "../backend/pick.ts";
+import { compile, type Compiled } from "../compile/compile.ts";
+import { type EpochRecord, fit, type FitEvent, type FitResult } from "./fit.ts";
+import { RunFolder } from "./run_folder.ts";
+import { encodeTensors, type NamedTensor } from "./safetensors.ts";
+import { Session } from "./session.ts";
+import { decodeSnapshot, encodeSnapshot, type Snapshot } from "./snapshot.ts";
+
+/** A sentence that can be trained: what every pipeline is, whatever the checker knows about it. */
+export interface Trainable {
+  readonly spec: Spec;
+  readonly archs: Readonly<Record<string, Arch>>;
+  readonly dataset: Dataset | undefined;
+  lower(): LossGraph;
+}
+
+/** Choices of a run that are no part of the sentence. */
+export interface TrainRunOptions {
+  /** A backend or its name; `auto` takes a real GPU, else WASM. */
+  readonly backend?: "auto" | BackendName | Backend;
+  /** Folder that holds runs; `false` writes nothing. `runs` unless said. */
+  readonly runs?: string | false;
+  /** Name of the run's folder; the nets and the dataset unless said. */
+  readonly name?: string;
+  /** Continue from a snapshot or the path of a checkpoint. */
+  readonly resume?: Snapshot | string;
+  readonly signal?: AbortSignal;
+  readonly report?: (event: TrainEvent) => void;
+  /** Dataset already opened; from the sentence unless said. */
+  readonly data?: OpenDataset;
+}
+
+/** What a run tells while it goes. */
+export type TrainEvent =
+  | FitEvent
+  | { readonly kind: "loading"; readonly what: string; readonly fraction: number }
+  | {
+    readonly kind: "start";
+    readonly backend: string;
+    readonly source: string;
+    readonly images: number;
+    readonly bytes: number;
+  };
+
+/** The best epoch of a member on the held-out images. */
+export interface Best {
+  readonly epoch: number;
+  readonly top1: number;
+}
+
+/** What a run ends with. */
+export interface TrainResult {
+  readonly history: readonly EpochRecord[];
+  /** Best epoch of each member. It was chosen on the test images, as the papers do: say so beside the number. */
+  readonly best: Readonly<Record<string, Best>>;
+  readonly stopped: boolean;
+  /** State at the end. */
+  readonly snapshot: Snapshot;
+  /** Files written, by what they are. */
+  readonly files: Readonly<Record<string, string>>;
+  readonly compiled: Compiled;
+}
+
+/**
+ * Trains a sentence and writes spec, log, checkpoint and the weights of the net to deploy under `runs/`.
+ *
+ * @throws {SentenceError} If the sentence has no dataset.
+ * @throws {ClassCountError} If the files hold another number of classes than the dataset promises.
+ * @throws {DivergenceError} If a loss is not finite; the folder keeps the checkpoint of the last good epoch.
+ */
+export async function train(pipeline: Trainable, options: TrainRunOptions = {}): Promise<TrainResult> {
+  const { spec } = pipeline;
+  const report = options.report ?? (() => {});
+  if (spec.train === undefined) {
+    throw new SentenceError("Cannot train: the sentence says how, got none. Add .train({ epochs: 300 }).");
+  }
+  const data = options.data ?? await openData(pipeline, options, report);
+  const backend = typeof options.backend === "object" ? options.backend : await pick(options.backend ?? "auto");
+  const graph = pipeline.lower();
+  const compiled = compile({
+    nets: spec.nets,
+    archs: pipeline.archs,
+    graph,
+    classes: data.classNames.length,
+    shape: data.shape,
+    batch: Math.min(spec.train.batch, Math.max(2, data.train.length)),
+  }, spec.train);
+  const session = await Session.open(compiled, backend);
+  try {
+    const resume = typeof options.resume === "string" ? await readSnapshot(options.resume) : options.resume;
+    const folder = await openFolder(pipeline, options);
+    report({
+      kind: "start",
+      backend: backend.description,
+      source: data.source,
+      images: data.train.length,
+      bytes: session.bytes,
+    });
+    const files: Record<string, string> = {};
+    const save = async (snapshot: Snapshot): Promise<void> => {
+      if (folder === undefined) return;
+      files.log = await folder.write("log.jsonl", jsonLines(snapshot.position.history));
+      files.checkpoint = await folder.write("checkpoint.safetensors", encodeSnapshot(snapshot));
+    };
+    if (folder !== undefined) files.spec = await folder.write("spec.json", `${JSON.stringify(spec, null, 2)}\n`);
+    const result = await fit({
+      session,
+      data,
+      train: spec.train,
+      spec,
+      save,
+      report,
+      ...(resume === undefined ? {} : { resume }),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    });
+    if (result.stopped) await save(result.snapshot);
+    if (folder !== undefined) await writeWeights(folder, compiled, result, spec, files);
+    return { ...result, best: bestEpochs(result.history), files, compiled };
+  } finally {
+    await session.close();
+  }
+}
+
+/** Nets worth deploying: the leader, else the student, else every peer. */
+export function deployed(spec: Spec): readonly string[] {
+  for (const role of ["leader", "student", "peer"] as const) {
+    const found = spec.nets.filter((net) => net.role === role).map((net) => net.id);
+    if (found.length > 0) return found;
+  }
+  return spec.nets.map((net) => net.id);
+}
+
+/** Weights and running statistics of one net, under PyTorch's names. */
+export function weightsOf(snapshot: Snapshot, net: string): Readonly<Record<string, NamedTensor>> {
+  return Object.fromEntries(
+    Object.entries(snapshot.tensors)
+      .filter(([name]) => name.startsWith(`${net}/`) && !name.includes("#"))
+      .map(([name, tensor]) => [name.slice(net.length + 1), { ...tensor, data: Float32Array.from(tensor.data) }]),
+  );
+}
+
+async function openData(
+  pipeline: Trainable,
+  options: TrainRunOptions,
+  report: (event: TrainEvent) => void,
+): Promise<OpenDataset> {
+  const { dataset } = pipeline;
+  if (dataset === undefined) {
+    throw new SentenceError("Cannot train: the sentence says on what, got no dataset. Add .on(cifar100()) or another.");
+  }
+  const context: LoadContext = {
+    progress: (what, fraction) => report({ kind: "loading", what, fraction }),
+    ...(options.runs === false ? {} : { cache: `${options.runs ?? "runs"}/cache` }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  };
+  const data = await dataset.open(context);
+  if (dataset.classes !== undefined && dataset.classes !== data.classNames.length) {
+    throw new ClassCountError(
+      `Cannot train on ${dataset.name}: it has ${dataset.classes} classes, got ${data.classNames.length} in ${data.source}.`,
+    );
+  }
+  return data;
+}
+
+async function openFolder(pipeline: Trainable, options: TrainRunOptions): Promise<RunFolder | undefined> {
+  if (options.runs === false) return undefined;
+  if (typeof options.resume === "string") return RunFolder.existing(options.resume.replace(/\/?[^/]*$/, "") || ".");
+  const arch = [...new Set(pipeline.spec.nets.map((net) => net.arch))].join("+");
+  const roles = pipeline.spec.clauses.map((clause) => clause.method?.name ?? clause.verb);
+  const name = options.name ?? [...new Set(roles), arch, pipeline.spec.dataset?.kind ?? "data"].join("-");
+  return await RunFolder.create(options.runs ?? "runs", name);
+}
+
+async function readSnapshot(path: string): Promise<Snapshot> {
+  const bytes = await Deno.readFile(path).catch((error) => {
+    throw new SentenceError(`Cannot resume: the checkpoint is a file that can be read, got ${path}: ${error.message}.`);
+  });
+  return decodeSnapshot(bytes, path);
+}
+
+async function writeWeights(
+  folder: RunFolder,
+  compiled: Compiled,
+  result: FitResult,
+  spec: Spec,
+  files: Record<string, string>,
+): Promise<void> {
+  for (const net of deployed(spec)) {
+    const module = compiled.plan.modules.find((candidate) => candidate.id === net);
+    if (module === undefined || !module.learns) continue;
+    const metadata = {
+      format: "pt",
+      net,
+      arch: spec.nets.find((candidate) => candidate.id === net)!.arch,
+      classes: String(compiled.plan.classes),
+      shape: compiled.plan.shape.join("x"),
+    };
+    const bytes = encodeTensors({ tensors: weightsOf(result.snapshot, net), metadata });
+    files[net] = await folder.write(`${net}.safetensors`, bytes);
+  }
+}
+
+function bestEpochs(history: readonly EpochRecord[]): Record<string, Best> {
+  const best: Record<string, Best> = {};
+  for (const { epoch, metrics } of history) {
+    for (const [member, { top1 }] of Object.entries(metrics.members)) {
+      if (best[member] === undefined || top1 > best[member].top1) best[member] = { epoch, top1 };
+    }
+  }
+  return best;
+}
+
+function jsonLines(records: readonly EpochRecord[]): string {
+  return records.map((record) => `${JSON.stringify(record)}\n`).join("");
+}
