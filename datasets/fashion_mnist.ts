@@ -91,7 +91,15 @@ async function open(options: FashionMnistOptions, context: LoadContext): Promise
 async function findFolder(options: FashionMnistOptions, context: LoadContext): Promise<string> {
   const kept = `${context.cache ?? "runs/cache"}/fashion_mnist`;
   const places = options.folder === undefined ? [debianFolder, kept] : [options.folder];
-  const found = places.find((folder) => Object.values(files).every(([name]) => fileIn(folder, name) !== undefined));
+  const found = places.find((folder) => {
+    try {
+      return Object.values(files).every(([name]) => fileIn(folder, name) !== undefined);
+    } catch (error) {
+      // A system folder that may not be read (--allow-read=.) is one without the files.
+      if (folder === debianFolder) return false;
+      throw error;
+    }
+  });
   if (found !== undefined) return found;
   if (options.download === true) {
     for (const [name, sha256] of Object.values(files)) {

@@ -2,6 +2,7 @@ import type { Dataset, LoadContext, Transform } from "../dsl/data.ts";
 import { OptionError } from "../dsl/errors.ts";
 import { stream } from "../dsl/random.ts";
 import { fromImages, type Images } from "./from_images.ts";
+import { openDataset } from "./open_dataset.ts";
 
 /** Options of {@linkcode synthetic}. */
 export interface SyntheticOptions<C extends number = number> {
@@ -58,7 +59,7 @@ export function synthetic<const C extends number = 10>(options: SyntheticOptions
         train: draw(train, patterns, seed, "train"),
         test: draw(test, patterns, seed, "test"),
       }).open(context);
-      return Object.freeze({ ...open, kind: "synthetic", source: `synthetic, seed ${seed}` });
+      return openDataset({ ...open, kind: "synthetic", source: `synthetic, seed ${seed}` });
     },
   });
 }

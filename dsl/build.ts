@@ -8,16 +8,8 @@
  */
 
 import type { Arch } from "./arch.ts";
-import {
-  checkId,
-  checkNeeds,
-  checkPeers,
-  checkSpot,
-  choice,
-  refuse,
-  sameClasses,
-  withArch,
-} from "./checks.ts";
+import { checkId, checkNeeds, checkPeers, checkSpot, refuse, sameClasses, withArch } from "./checks.ts";
+import { filledOptions, type Verb } from "./clauses.ts";
 import type { Dataset } from "./data.ts";
 import { ClassCountError, MissingRoleError, SentenceError } from "./errors.ts";
 import { explain, type Explanation } from "./explain.ts";
@@ -31,7 +23,7 @@ import { classClash, idlePause, refusals, saidTwice } from "./refused.ts";
 import { siteOf } from "./site.ts";
 import type { Clause, NetSpec, Spec } from "./spec.ts";
 import { type TrainOptions, trainSpec } from "./train.ts";
-import { type EnsembleOptions, type EnsembleTarget, ensembleTargets } from "./verbs/ensemble.ts";
+import type { EnsembleOptions, EnsembleTarget } from "./verbs/ensemble.ts";
 import { freshRoles, orderedEdges, rolesOf, taken } from "./edges.ts";
 import { type Views, withViews } from "./verbs/views.ts";
 
@@ -122,7 +114,9 @@ class Built implements AnyPipeline {
     }
     const leader: NetSpec = Object.freeze({ ...last, id: "leader", role: "leader", arch: arch?.name ?? last.arch });
     const led = nets.with(at, leader);
-    const kept = Object.fromEntries(Object.entries(this.archs).filter(([name]) => led.some((net) => net.arch === name)));
+    const kept = Object.fromEntries(
+      Object.entries(this.archs).filter(([name]) => led.some((net) => net.arch === name)),
+    );
     const archs = arch === undefined ? this.archs : withArch(kept, arch, "leader()");
     return this.#say("leader", options, { archs, spec: { ...this.spec, nets: Object.freeze(led) } });
   }
@@ -140,7 +134,6 @@ class Built implements AnyPipeline {
   diversify(by = "attention", options: object = {}): Built {
     this.#once("diversify");
     checkPeers("diversify()", this.spec, refusals.diversifyAlone);
-    choice("diversify()", by, ["attention", "l2", "none"]);
     return this.#say("diversify", { by, ...options });
   }
 
@@ -162,7 +155,6 @@ class Built implements AnyPipeline {
   ensemble(target: EnsembleTarget = "minLogit", options: EnsembleOptions = {}): Built {
     this.#once("ensemble");
     checkPeers("ensemble()", this.spec, refusals.ensembleAlone);
-    choice("ensemble()", target, ensembleTargets);
     return this.#say("ensemble", { target, ...options });
   }
 
@@ -198,11 +190,10 @@ class Built implements AnyPipeline {
   /** Records whom a switch pauses. */
   pausing(options: { readonly pauses?: unknown }): Built {
     this.#once("switch");
-    const { nets, edges } = this.spec;
+    const { edges } = this.spec;
     for (const id of Array.isArray(options.pauses) ? options.pauses.map(String) : []) {
-      const teaches = edges.length === 0
-        ? nets.some((net) => net.id === id && net.role === "teacher")
-        : edges.some(([from]) => from === id);
+      // Without edges the shorthand speaks, whose teacher teaches its student.
+      const teaches = edges.length === 0 ? id === "teacher" : edges.some(([from]) => from === id);
       if (!teaches) refuse(SentenceError, `switch("${id}")`, idlePause(id));
     }
     return this.#say("switch", options);
@@ -236,7 +227,7 @@ class Built implements AnyPipeline {
   }
 
   /** Records a clause that only the entry points say: `branches`. */
-  record(verb: string, options: object): Built {
+  record(verb: Verb, options: object): Built {
     return this.#say(verb, options);
   }
 
@@ -246,8 +237,10 @@ class Built implements AnyPipeline {
     }
   }
 
-  #say(verb: string, options: object, change: Partial<State> = {}): Built {
-    return this.#append(Object.freeze({ verb, options: frozenOptions(options, `${verb}()`) }), change);
+  #say(verb: Verb, options: object, change: Partial<State> = {}): Built {
+    const recorded = frozenOptions(options, `${verb}()`);
+    filledOptions(verb, recorded);
+    return this.#append(Object.freeze({ verb, options: recorded }), change);
   }
 
   #append(clause: Clause, change: Partial<State>): Built {
@@ -274,8 +267,9 @@ class BuiltTopology extends Built {
     const { nets, edges } = this.spec;
     if (edges.length === 0) refuse(SentenceError, "switch()", refusals.switchBeforeTeach);
     if (pauses.length === 0) refuse(SentenceError, "switch()", refusals.switchNobody);
+    const paused = this.pausing({ pauses });
     const roles = rolesOf(nets.map(({ id }) => id), edges, pauses);
     if (!Object.values(roles).includes("student")) refuse(MissingRoleError, "switch()", refusals.switchAlone);
-    return new Built({ ...this, spec: { ...this.spec, nets: freshRoles(nets, roles) } }).pausing({ pauses });
+    return new Built({ ...paused, spec: { ...paused.spec, nets: freshRoles(nets, roles) } });
   }
 }

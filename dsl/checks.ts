@@ -5,14 +5,7 @@
  */
 
 import type { Arch } from "./arch.ts";
-import {
-  ClassCountError,
-  didYouMean,
-  MissingRoleError,
-  OptionError,
-  SentenceError,
-  UnknownSpotError,
-} from "./errors.ts";
+import { ClassCountError, didYouMean, MissingRoleError, SentenceError, UnknownSpotError } from "./errors.ts";
 import type { Role } from "./graph.ts";
 import { equalJson } from "./json.ts";
 import type { Method } from "./method.ts";
@@ -20,7 +13,7 @@ import type { AnyPipeline } from "./pipeline.ts";
 import { noRole, noSpot, refusals } from "./refused.ts";
 import type { NetSpec, Spec } from "./spec.ts";
 
-/** Throws the refusal of a verb: `Cannot say <verb>: <sentence>.` and what may help. */
+/** Throws the refusal of a verb, `Cannot say <verb>: <sentence>.`, and what may help. */
 export function refuse(
   Mistake: new (message: string) => Error,
   verb: string,
@@ -74,7 +67,7 @@ export function sameClasses(nets: readonly (readonly [id: string, arch: Arch])[]
   const bound = nets.filter(([, arch]) => arch.classes !== undefined);
   if (new Set(bound.map(([, arch]) => arch.classes)).size > 1) {
     const got = bound.map(([id, arch]) => `${id} ${arch.classes}`).join(", ");
-    refuse(ClassCountError, verb, refusals.classesDiffer, ` Got ${got}.`);
+    refuse(ClassCountError, verb, `${refusals.classesDiffer}, got ${got}`);
   }
 }
 
@@ -89,13 +82,6 @@ export function withArch(
     refuse(SentenceError, verb, `a name stands for one architecture, got two called "${arch.name}": rename one`);
   }
   return Object.freeze({ ...archs, [arch.name]: arch });
-}
-
-/** Refuses an option that is none of its choices. */
-export function choice(verb: string, got: string, known: readonly string[]): void {
-  if (!known.includes(got)) {
-    throw new OptionError(`Cannot say ${verb}: it takes one of its choices, got "${got}".${didYouMean(got, known)}`);
-  }
 }
 
 /** Refuses an id that files and logs could not hold. */

@@ -22,7 +22,7 @@ import type {
   Unify,
 } from "./known.ts";
 import type { Pipeline } from "./pipeline.ts";
-import { type AtLeastTwo, classClash, noNet, type NoNet, type Refused, refusals } from "./refused.ts";
+import { type AtLeastTwo, classClash, type NoNet, noNet, refusals, type Refused } from "./refused.ts";
 
 /** The architectures that sentences know by name. */
 export type Builtin = BuiltinArchs;
@@ -141,7 +141,13 @@ export function teacher<N extends string, S extends string, C extends number>(ar
  * @throws {UnknownSpotError} If the net lacks the spot.
  * @throws {SentenceError} If there are fewer than two branches.
  */
-export function branches<N extends string, S extends string, C extends number, Z extends number, const From extends string>(
+export function branches<
+  N extends string,
+  S extends string,
+  C extends number,
+  Z extends number,
+  const From extends string,
+>(
   arch: Arch<N, S, C>,
   members: Z & AtLeastTwo<Z>,
   options: { readonly from: From } & { readonly from: KnownSpot<From, S, "trunk"> },
@@ -167,7 +173,7 @@ function membersOf(first: Arch | readonly Arch[], members = 0): readonly Arch[] 
 }
 
 function peersOf(archs: readonly Arch[], verb: string): ReturnType<typeof pipelineOf> {
-  if (archs.length < 2) refuse(SentenceError, verb, refusals.cohortOfOne, ` Got ${archs.length}.`);
+  if (archs.length < 2) refuse(SentenceError, verb, `${refusals.cohortOfOne}, got ${archs.length}`);
   const nets = archs.map((arch, i) => ({ id: `peer${i}`, role: "peer" as const, arch }));
   return pipelineOf(withNets(emptyState, nets, verb));
 }

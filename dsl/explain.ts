@@ -7,11 +7,12 @@
 import { SentenceError } from "./errors.ts";
 import type { LossGraph, Term, Weight } from "./graph.ts";
 import { equalJson } from "./json.ts";
-import { lower, reads } from "./lower.ts";
+import { lower } from "./lower.ts";
 import { normalize, type Normalized } from "./normalize.ts";
 import type { AnyPipeline } from "./pipeline.ts";
-import { clauseSource, literal, sourceOf } from "./source.ts";
-import type { Clause, OptimizerSpec, Spec } from "./spec.ts";
+import { literal, sourceOf } from "./source.ts";
+import type { Clause, Json, OptimizerSpec, Spec } from "./spec.ts";
+import type { Value } from "./value.ts";
 
 /** A sentence explained; as a string it is its text. */
 export interface Explanation {
@@ -39,7 +40,10 @@ export function explain(pipeline: AnyPipeline): Explanation {
   const graph = lowered(pipeline);
   const text = [
     sourceOf(pipeline.spec),
-    section("Nets", normal.spec.nets.map(({ id, arch, role, view }) => [id, arch, role, view > 0 ? `view ${view}` : ""])),
+    section(
+      "Nets",
+      normal.spec.nets.map(({ id, arch, role, view }) => [id, arch, role, view > 0 ? `view ${view}` : ""]),
+    ),
     section("Filled in", normal.notes.map(({ what, why }) => [what, why])),
     section("Verbs", normal.spec.clauses.map((clause) => clauseRow(clause, pipeline.spec))),
     section("Who teaches whom", normal.spec.edges.map(([from, to]) => [`${from} -> ${to}`])),
@@ -81,7 +85,7 @@ function clauseRow(clause: Clause, { clauses }: Spec): Row {
   }
   const said = clauses.find(({ verb, method }) => verb === clause.verb && equalJson(method, clause.method));
   const options = Object.entries(clause.options).map(([key, value]) => {
-    const text = `${key} ${literal(value)}`;
+    const text = `${key} ${optionText(value)}`;
     return said !== undefined && Object.hasOwn(said.options, key) ? text : `[${text}]`;
   });
   return [clause.method === undefined ? clause.verb : `use ${clause.method.name}`, options.join(", ")];
@@ -111,6 +115,12 @@ function graphSections(graph: LossGraph): readonly string[] {
   ];
 }
 
+/** An option; a ramp is told in words. */
+function optionText(value: Json): string {
+  const isRamp = typeof value === "object" && value !== null && "ramp" in value;
+  return isRamp ? weightText(value as unknown as Weight) : literal(value);
+}
+
 function weightText(weight: Weight): string {
   if (typeof weight === "number") return String(Number(weight.toPrecision(6)));
   if ("measured" in weight) return `measured: ${weight.measured}`;
@@ -136,9 +146,7 @@ function trainRows({ train }: Spec): readonly Row[] {
 }
 
 function optimizerText({ kind, learningRate, momentum, nesterov, weightDecay, beta1, beta2 }: OptimizerSpec): string {
-  const own = kind === "sgd"
-    ? `momentum ${momentum}${nesterov ? ", Nesterov" : ""}`
-    : `beta1 ${beta1}, beta2 ${beta2}`;
+  const own = kind === "sgd" ? `momentum ${momentum}${nesterov ? ", Nesterov" : ""}` : `beta1 ${beta1}, beta2 ${beta2}`;
   return `${kind}, rate ${learningRate}, ${own}, weight decay ${weightDecay}`;
 }
 
@@ -174,16 +182,24 @@ function flowchart(spec: Spec, graph: LossGraph): string {
   return ["flowchart LR", ...lines.map((line) => `  ${line}`)].join("\n") + "\n";
 }
 
-/** What a term reads besides its learners. */
+/** What a term reads besides its learners; what other nets and modules read in turn is drawn at their own terms. */
 function sourcesOf({ loss, learners }: Term, groupOf: ReadonlyMap<string, string>): readonly string[] {
   const sources = new Set<string>();
-  reads(loss, ({ op, attrs }) => {
-    if (op === "labels") sources.add("labels");
-    if (op === "run") {
-      const net = String(attrs["net"]);
-      sources.add(groupOf.get(net) ?? net);
+  const seen = new Set<Value>();
+  const visit = (value: Value): void => {
+    if (seen.has(value)) return;
+    seen.add(value);
+    if (value.op === "labels") sources.add("labels");
+    if (value.op === "run") {
+      const net = String(value.attrs["net"]);
+      const group = groupOf.get(net) ?? net;
+      if (!learners.includes(group)) {
+        sources.add(group);
+        return;
+      }
     }
-    return false;
-  });
-  return [...sources].filter((source) => !learners.includes(source));
+    value.of.forEach(visit);
+  };
+  visit(loss);
+  return [...sources];
 }

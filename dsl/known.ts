@@ -9,17 +9,7 @@
 import type { Arch } from "./arch.ts";
 import type { Role } from "./graph.ts";
 import type { Method, Needs } from "./method.ts";
-import type {
-  ClassClash,
-  IdlePause,
-  NoEdge,
-  NoRole,
-  NoSpot,
-  Refused,
-  refusals,
-  SaidTwice,
-  SelfEdge,
-} from "./refused.ts";
+import type { ClassClash, NoRole, NoSpot, refusals, Refused, SaidTwice } from "./refused.ts";
 
 /** Knowledge about a sentence. */
 export interface Known {
@@ -95,8 +85,7 @@ export type MayLead<K extends Known> = "leader" extends keyof K["taps"] ? Refuse
   : "peer" extends keyof K["taps"] ? unknown
   : Refused<typeof refusals.leaderAlone>;
 /** Guard of `fuse()`. */
-export type MayFuse<K extends Known> = "leader" extends keyof K["taps"]
-  ? number extends K["size"] ? Once<K, "fuse">
+export type MayFuse<K extends Known> = "leader" extends keyof K["taps"] ? number extends K["size"] ? Once<K, "fuse">
   : K["size"] extends 0 | 1 | 2 ? Refused<typeof refusals.fuseOfOne>
   : Once<K, "fuse">
   : Refused<typeof refusals.fuseWithoutLeader>;
@@ -108,7 +97,8 @@ export type MaySwitch<K extends Known> = "teacher" extends keyof K["taps"]
   : Refused<typeof refusals.switchAlone>;
 
 /** Guard of a spot option: `unknown` where known, else the refusal. */
-export type KnownSpot<Spot extends string, Spots extends string, Where extends string> = [Spot] extends [Spots] ? unknown
+export type KnownSpot<Spot extends string, Spots extends string, Where extends string> = [Spot] extends [Spots]
+  ? unknown
   : Refused<NoSpot<Exclude<Spot, Spots>, Where>>;
 
 /** What a method needs. */
@@ -123,20 +113,21 @@ type MissingSpot<K extends Known, N> = {
 }[keyof N];
 /** Guard of `use(method)`: its roles are there, and its spots on them. What a type leaves open the run time checks. */
 export type Fits<K extends Known, N> = [Needs] extends [N] ? unknown
-  : [MissingRole<K, N>] extends [never]
-  ? [MissingSpot<K, N>] extends [never] ? unknown
-  : MissingSpot<K, N> extends infer R extends keyof N & Role
-    ? Refused<NoSpot<Exclude<N[R], SpotsOf<K, R>> & string, R>>
-  : never
+  : [MissingRole<K, N>] extends [never] ? [MissingSpot<K, N>] extends [never] ? unknown
+    : MissingSpot<K, N> extends infer R extends keyof N & Role
+      ? Refused<NoSpot<Exclude<N[R], SpotsOf<K, R>> & string, R>>
+    : never
   : Refused<NoRole<MissingRole<K, N>>>;
 /** A method whose terms sit at spots, or the refusal of one that has none. */
 export type Routable<M extends Method> = [RoutesOf<M>] extends [never] ? Refused<typeof refusals.unroutable> : M;
 
 type SpotSets<A extends readonly Arch[]> = { [I in keyof A]: (x: SpotsIn<A[I]>) => void }[number];
 /** Spots that all of a list of architectures have. */
-export type CommonSpots<A extends readonly Arch[]> = SpotSets<A> extends (x: infer S extends string) => void ? S : never;
+export type CommonSpots<A extends readonly Arch[]> = SpotSets<A> extends (x: infer S extends string) => void ? S
+  : never;
 /** Bound class counts among architectures, as a union. */
-export type BoundClasses<A extends Arch> = A extends unknown ? number extends ClassesOf<A> ? never : ClassesOf<A> : never;
+export type BoundClasses<A extends Arch> = A extends unknown ? number extends ClassesOf<A> ? never : ClassesOf<A>
+  : never;
 /** The class count of several architectures that agree. */
 export type OneOf<C extends number> = [C] extends [never] ? number : C;
 /** Guard of several architectures: refuses two bound class counts. */

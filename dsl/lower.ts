@@ -4,15 +4,16 @@
  * @module
  */
 
+import type { Verb } from "./clauses.ts";
 import { SentenceError } from "./errors.ts";
 import { emptyGraph, type LossGraph, mergeGraphs, type Term } from "./graph.ts";
 import { equalJson } from "./json.ts";
+import { supervision } from "./losses.ts";
 import type { Method, Site } from "./method.ts";
-import { normalize, type Verb } from "./normalize.ts";
+import { normalize } from "./normalize.ts";
 import type { AnyPipeline } from "./pipeline.ts";
 import { siteOf } from "./site.ts";
 import type { Clause } from "./spec.ts";
-import { supervised } from "./terms.ts";
 import type { Value } from "./value.ts";
 import { type DiversifyOptions, lowerDiversify } from "./verbs/diversify.ts";
 import { lowerEnsemble } from "./verbs/ensemble.ts";
@@ -64,7 +65,7 @@ export function lower(pipeline: AnyPipeline): LossGraph {
   const said = site.clauses.map((clause): Partial<LossGraph> =>
     (lowerings[clause.verb as Verb] as Lowering)(site, clause, normal.methods)
   );
-  const graph = mergeGraphs(once([...said, { terms: fromLabels(site, said, normal.methods) }]));
+  const graph = mergeGraphs(once([{ terms: fromLabels(site, said, normal.methods) }, ...said]));
   checkNames(site, graph);
   return graph;
 }
@@ -85,7 +86,7 @@ function fromLabels(
     const own = terms.filter(({ learners }) => learners.includes(id));
     if (own.length === 0) return role !== "teacher" || terms.length === 0;
     return !own.some(({ loss }) => reads(loss, (value) => value.op === "labels"));
-  }).map((member) => supervised(member));
+  }).map((member) => supervision(member));
 }
 
 /** Drops a term from a clause where an earlier one has the very same. */
@@ -126,7 +127,7 @@ function strangerIn(loss: Value, nets: ReadonlySet<string>): string | undefined 
 }
 
 /** Whether a value, or anything it is computed from, passes the test. */
-export function reads(value: Value, test: (value: Value) => boolean, seen: Set<Value> = new Set()): boolean {
+function reads(value: Value, test: (value: Value) => boolean, seen: Set<Value> = new Set()): boolean {
   if (seen.has(value)) return false;
   seen.add(value);
   return test(value) || value.of.some((input) => reads(input, test, seen));

@@ -7,19 +7,13 @@
  * @module
  */
 
+import { filledOptions, type Verb, verbOrder } from "./clauses.ts";
 import { allPairs, type Edge, sortedEdges } from "./edges.ts";
-import { frozenOptions } from "./json.ts";
 import type { Method } from "./method.ts";
 import type { AnyPipeline } from "./pipeline.ts";
+import { clauseSource } from "./source.ts";
 import type { Clause, Json, Spec } from "./spec.ts";
 import { trainSpec } from "./train.ts";
-import { diversifyDefaults } from "./verbs/diversify.ts";
-import { ensembleDefaults } from "./verbs/ensemble.ts";
-import { fuseDefaults } from "./verbs/fuse.ts";
-import { leaderDefaults } from "./verbs/leader.ts";
-import { mutualDefaults } from "./verbs/mutual.ts";
-import { selfDistillDefaults } from "./verbs/self_distill.ts";
-import { switchDefaults } from "./verbs/switch.ts";
 
 /** Something that was filled in, and why. */
 export interface Note {
@@ -34,35 +28,6 @@ export interface Normalized extends AnyPipeline {
   /** What was filled in. */
   readonly notes: readonly Note[];
 }
-
-/** Verbs in the order in which they are lowered: first what peers do, then fusion, leader and self-distillation. */
-export const verbOrder = [
-  "branches",
-  "mutual",
-  "ensemble",
-  "use",
-  "diversify",
-  "fuse",
-  "leader",
-  "selfDistill",
-  "loss",
-  "switch",
-] as const;
-/** A verb that has a clause. */
-export type Verb = typeof verbOrder[number];
-
-const defaults: Readonly<Record<Verb, object>> = {
-  branches: {},
-  mutual: mutualDefaults,
-  ensemble: ensembleDefaults,
-  use: {},
-  diversify: diversifyDefaults,
-  fuse: fuseDefaults,
-  leader: leaderDefaults,
-  selfDistill: selfDistillDefaults,
-  loss: {},
-  switch: switchDefaults,
-};
 
 /**
  * The sentence with everything filled in. Normalising twice changes nothing.
@@ -123,7 +88,7 @@ function unfold({ spec, methods }: AnyPipeline): {
       continue;
     }
     implied.push(...method.clauses);
-    notes.push({ what: method.clauses.map(said).join("."), why: `${method.name}() stands for it` });
+    notes.push({ what: method.clauses.map(clauseSource).join("."), why: `${method.name}() stands for it` });
   }
   for (const clause of implied) {
     const at = clauses.findIndex(({ verb }) => verb === clause.verb);
@@ -138,7 +103,7 @@ function imply(spec: Spec, clauses: Clause[], methods: readonly Method[], notes:
   const has = (verb: Verb): boolean => clauses.some((clause) => clause.verb === verb);
   const add = (verb: Verb, options: { readonly [key: string]: Json }, why: string): void => {
     clauses.push({ verb, options });
-    notes.push({ what: said({ verb, options }), why });
+    notes.push({ what: clauseSource({ verb, options }), why });
   };
   const peers = spec.nets.filter(({ role }) => role === "peer").length;
   const led = spec.nets.some(({ role }) => role === "leader");
@@ -148,6 +113,13 @@ function imply(spec: Spec, clauses: Clause[], methods: readonly Method[], notes:
     add("mutual", { temperature: 2 }, "leader() makes its peers mutual at T = 2 (FFSD)");
   } else if (spec.edges.length > 0 && !taught && methods.length === 0) {
     add("mutual", {}, "whoever is taught imitates its teachers (DML)");
+  }
+  if (led && methods.every(({ needs }) => needs.leader === undefined)) {
+    notes.push(
+      has("fuse")
+        ? { what: "the leader imitates the fusion module", why: "fuse() makes it the leader's teacher (FFSD)" }
+        : { what: "the leader imitates its peers' mean logits", why: "leader() without fuse()" },
+    );
   }
   if (has("fuse") && has("selfDistill") && !has("diversify")) {
     add("diversify", { by: "attention" }, "fuse() and selfDistill() together keep peers apart (FFSD)");
@@ -165,11 +137,5 @@ function impliedEdges({ nets }: Spec, clauses: readonly Clause[]): readonly Edge
 }
 
 function filled(clause: Clause): Clause {
-  const options = { ...defaults[clause.verb as Verb], ...clause.options };
-  return Object.freeze({ ...clause, options: frozenOptions(options, `${clause.verb}()`) });
-}
-
-function said({ verb, options }: Clause): string {
-  const entries = Object.entries(options).map(([key, value]) => `${key}: ${JSON.stringify(value)}`);
-  return `${verb}(${entries.length === 0 ? "" : `{ ${entries.join(", ")} }`})`;
+  return Object.freeze({ ...clause, options: filledOptions(clause.verb as Verb, clause.options) });
 }

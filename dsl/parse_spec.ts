@@ -8,14 +8,16 @@ import type { Arch } from "./arch.ts";
 import { builtinArchs } from "./archs/mod.ts";
 import { emptyState, pipelineOf, withNets } from "./build.ts";
 import { checkId, checkSpot } from "./checks.ts";
+import { type Verb, verbOrder } from "./clauses.ts";
 import type { Dataset } from "./data.ts";
+import { orderedEdges } from "./edges.ts";
 import { didYouMean, SentenceError, UnknownNameError } from "./errors.ts";
 import type { Role, Term } from "./graph.ts";
 import { equalJson } from "./json.ts";
 import type { Known } from "./known.ts";
 import type { Method } from "./method.ts";
-import { type Verb, verbOrder } from "./normalize.ts";
 import type { Pipeline } from "./pipeline.ts";
+import { refusals } from "./refused.ts";
 import { checkSpec } from "./spec_shape.ts";
 import type { Clause, NetSpec, Spec } from "./spec.ts";
 import type { EnsembleTarget } from "./verbs/ensemble.ts";
@@ -83,7 +85,16 @@ function start(spec: Spec, { archs = {} }: Values): Parameters<typeof pipelineOf
     const peer = promoted && role === "leader";
     return { id: peer ? `peer${i}` : id, role: peer ? "peer" as Role : role, arch: known[arch]!, view };
   });
+  const ids = nets.map(({ id }) => id);
+  const twice = ids.find((id, i) => ids.indexOf(id) < i);
+  if (twice !== undefined) {
+    throw new SentenceError(`Cannot read the spec: every net has a name of its own, got "${twice}" twice. Rename one.`);
+  }
+  if (spec.nets.filter(({ role }) => role === "leader").length > 1) {
+    throw new SentenceError(`Cannot read the spec: ${refusals.leaderTwice}.`);
+  }
   const state = withNets(emptyState, nets, "the spec's nets");
+  for (const [from, to] of spec.edges) orderedEdges(`${from} -> ${to}`, state.spec.nets);
   const viewed = state.spec.nets.map((net, i): NetSpec => Object.freeze({ ...net, view: nets[i]!.view }));
   return { ...state, spec: { ...state.spec, nets: Object.freeze(viewed), edges: spec.edges } };
 }

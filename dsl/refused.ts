@@ -4,6 +4,8 @@
  * A verb that has no meaning at its place takes a {@linkcode Refused} instead of the pipeline, so the diagnostic ends
  * with the sentence; called all the same, it throws an error whose message holds it.
  *
+ * Names stand in single quotes: a diagnostic prints a sentence between double ones and would escape them.
+ *
  * @module
  */
 
@@ -23,7 +25,8 @@ export const refusals = {
   fuseWithoutLeader: "fuse() teaches the leader: say leader() first",
   fuseOfOne: "fuse() needs two common students beside the leader: start from a cohort of three or more",
   cohortOfOne: "a cohort has at least two members: say solo(...) for a net alone",
-  mutualAlone: "mutual() needs two nets that learn from each other: start from cohort(...) or teacher(...).student(...)",
+  mutualAlone:
+    "mutual() needs two nets that learn from each other: start from cohort(...) or teacher(...).student(...)",
   diversifyAlone: "diversify() keeps peers apart: start from cohort(...)",
   selfDistillAlone: "selfDistill() adds modules to the members of a cohort: start from cohort(...)",
   ensembleAlone: "ensemble() makes one teacher of the peers: start from cohort(...)",
@@ -33,7 +36,7 @@ export const refusals = {
   classesDiffer: "class counts must agree: these nets are bound to different ones",
   unroutable: "this method has no spots to route: choose one that works at spots",
   mapAsLogits: "a map is no class scores: read logits(net) instead of tap(net, spot)",
-  badSentence: 'a cohort is a net and a number of members: write "resnet32×3"',
+  badSentence: "a cohort is a net and a number of members: write 'resnet32×3'",
 } as const;
 
 /** Sentence of a verb said again. */
@@ -52,10 +55,10 @@ export function classClash(a: string, n: number, b: string, m: number): ClassCla
 }
 
 /** Sentence of a spot that an architecture lacks. */
-export type NoSpot<Spot extends string, Where extends string> = `no spot "${Spot}" in the ${Where}`;
+export type NoSpot<Spot extends string, Where extends string> = `no spot '${Spot}' in the ${Where}`;
 /** Sentence of a spot that an architecture lacks. */
 export function noSpot(spot: string, where: string): NoSpot<string, string> {
-  return `no spot "${spot}" in the ${where}`;
+  return `no spot '${spot}' in the ${where}`;
 }
 
 /** Sentence of a method whose role is absent. */
@@ -66,31 +69,31 @@ export function noRole(role: Role): NoRole<Role> {
 }
 
 /** Sentence of an edge that names no net of the topology, or is no edge at all. */
-export type NoEdge<Edge extends string> = `no edge "${Edge}": write "a -> b" or "a <-> b" over nets of this topology`;
+export type NoEdge<Edge extends string> = `no edge '${Edge}': write 'a -> b' or 'a <-> b' over nets of this topology`;
 /** Sentence of an edge that names no net of the topology, or is no edge at all. */
 export function noEdge(edge: string): NoEdge<string> {
-  return `no edge "${edge}": write "a -> b" or "a <-> b" over nets of this topology`;
+  return `no edge '${edge}': write 'a -> b' or 'a <-> b' over nets of this topology`;
 }
 
 /** Sentence of an edge from a net to itself. */
-export type SelfEdge<Edge extends string> = `"${Edge}" joins a net to itself: an edge joins two nets`;
+export type SelfEdge<Edge extends string> = `'${Edge}' joins a net to itself: an edge joins two nets`;
 /** Sentence of an edge from a net to itself. */
 export function selfEdge(edge: string): SelfEdge<string> {
-  return `"${edge}" joins a net to itself: an edge joins two nets`;
+  return `'${edge}' joins a net to itself: an edge joins two nets`;
 }
 
 /** Sentence of a pause of a net that teaches nobody. */
-export type IdlePause<Id extends string> = `switch() pauses nets that teach: "${Id}" teaches nobody`;
+export type IdlePause<Id extends string> = `switch() pauses nets that teach: '${Id}' teaches nobody`;
 /** Sentence of a pause of a net that teaches nobody. */
 export function idlePause(id: string): IdlePause<string> {
-  return `switch() pauses nets that teach: "${id}" teaches nobody`;
+  return `switch() pauses nets that teach: '${id}' teaches nobody`;
 }
 
 /** Sentence of a name in `cohort("…")` that no built-in net has. */
-export type NoNet<Name extends string> = `no built-in net is called "${Name}"`;
+export type NoNet<Name extends string> = `no built-in net is called '${Name}'`;
 /** Sentence of a name in `cohort("…")` that no built-in net has. */
 export function noNet(name: string): NoNet<string> {
-  return `no built-in net is called "${name}"`;
+  return `no built-in net is called '${name}'`;
 }
 
 /**
@@ -99,6 +102,13 @@ export function noNet(name: string): NoNet<string> {
  * A loss constructor takes `student: Scores<V>` to refuse a map with its sentence.
  */
 export type Scores<V extends Value> = V extends Value<"logits"> ? V : Refused<typeof refusals.mapAsLogits>;
+
+/** The run time of {@linkcode Scores}. @throws {TypeError} If the value is a map or vector. */
+export function requireScores(doing: string, value: Value): void {
+  if (value.kind !== "logits") {
+    throw new TypeError(`Cannot ${doing}: ${refusals.mapAsLogits}, got a ${value.kind}.`);
+  }
+}
 
 /** A number of members that a cohort may have: itself, or the refusal of 0 and 1. */
 export type AtLeastTwo<N extends number> = N extends 0 | 1 ? Refused<typeof refusals.cohortOfOne> : N;

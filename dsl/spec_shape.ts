@@ -19,7 +19,9 @@ export function checkSpec(json: unknown): Spec {
   const version = typeof json === "object" && json !== null ? (json as { version?: unknown }).version : undefined;
   if (version !== undefined && version !== 1) {
     throw new SentenceError(
-      `Cannot read the spec: version is 1 here, got ${JSON.stringify(version)}. Read it with the package that wrote it.`,
+      `Cannot read the spec: version is 1 here, got ${
+        JSON.stringify(version)
+      }. Read it with the package that wrote it.`,
     );
   }
   spec(json, "spec");

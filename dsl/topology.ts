@@ -9,7 +9,7 @@ import { emptyState, topologyOf } from "./build.ts";
 import type { Role } from "./graph.ts";
 import type { BoundClasses, Known, OneOf, SameClasses, SpotsIn } from "./known.ts";
 import type { Pipeline, Sentence } from "./pipeline.ts";
-import type { IdlePause, NoEdge, Refused, refusals, SelfEdge } from "./refused.ts";
+import type { IdlePause, NoEdge, refusals, Refused, SelfEdge } from "./refused.ts";
 
 /** Nets by name. */
 export type Nets = Readonly<Record<string, Arch>>;

@@ -7,6 +7,7 @@
  */
 
 import { SentenceError } from "../errors.ts";
+import { requireNotNegative, requireOneOf, requirePositive } from "./options.ts";
 
 /**
  * How the target is made of the peers' class scores: the member that is best on this sample, the best convex
@@ -30,8 +31,18 @@ export const ensembleDefaults: Required<EnsembleOptions> & { readonly target: En
   weight: 1,
 });
 
-/** Every {@linkcode EnsembleTarget}. */
-export const ensembleTargets: readonly EnsembleTarget[] = Object.freeze(["naive", "linear", "minLogit", "general"]);
+/**
+ * The options with everything filled in.
+ *
+ * @throws {OptionError} If one is outside its range.
+ */
+export function ensembleOptions(options: Partial<typeof ensembleDefaults> = {}): typeof ensembleDefaults {
+  const settings = { ...ensembleDefaults, ...options };
+  requireOneOf("ensemble()", "target", settings.target, ["naive", "linear", "minLogit", "general"]);
+  requirePositive("ensemble()", "temperature", settings.temperature);
+  requireNotNegative("ensemble()", "weight", settings.weight);
+  return settings;
+}
 
 /** Refuses. @throws {SentenceError} Always: the targets are not part of this version. */
 export function lowerEnsemble(): never {

@@ -23,7 +23,7 @@ export interface FuseOptions<At extends string = string> {
   readonly weight?: Weight;
   /** Temperature T of the fusion module's divergence; 2. */
   readonly temperature?: number;
-  /** Whether the leader also imitates the fused map, not only its class scores; yes ("feature fusion", table V). */
+  /** Whether the leader also imitates the fused map, not only its class scores; yes ("feature fusion" in FFSD's ablation). */
   readonly attention?: boolean;
   /** Weight decay of the fusion module; 1e-5 (the released code; the paper says 1e-4). */
   readonly weightDecay?: number;
@@ -36,6 +36,20 @@ export const fuseDefaults: Required<Omit<FuseOptions, "at">> = Object.freeze({
   attention: true,
   weightDecay: 1e-5,
 });
+
+/**
+ * The options with everything filled in.
+ *
+ * @throws {OptionError} If one is outside its range.
+ */
+export function fuseOptions(options: FuseOptions = {}): typeof fuseDefaults & Pick<FuseOptions, "at"> {
+  const settings = { ...fuseDefaults, ...options };
+  requireWeight("fuse()", "weight", settings.weight);
+  requirePositive("fuse()", "temperature", settings.temperature);
+  requireOneOf("fuse()", "attention", settings.attention, [true, false]);
+  requireNotNegative("fuse()", "weightDecay", settings.weightDecay);
+  return settings;
+}
 
 /** What the fusion module gives. */
 export interface Fusion {
@@ -60,12 +74,12 @@ export interface Fusion {
  * @throws {UnknownSpotError} If a net lacks the spot.
  * @throws {OptionError} If an option is outside its range.
  *
- * Source: Li et al. 2022 (FFSD), equations 4, 5 and 14, and section III-B; equation 14 has two weights, the code one.
+ * Source: Li et al. 2022 (FFSD), equations 4, 5, 13 and 14; equation 14 has two weights, the code one.
  * The release gives every fusion module 100 classes; here it has the dataset's. Nets of different widths are an
  * extension: the paper's are all alike.
  */
 export function lowerFuse(site: Site, options: FuseOptions = {}): Partial<LossGraph> {
-  const { weight, temperature, attention, weightDecay } = checked({ ...fuseDefaults, ...options });
+  const { weight, temperature, attention, weightDecay } = fuseOptions(options);
   const { leader, peers } = cast(site);
   const spot = spotOf(leader, options.at);
   const fusion = fusionAt(site, options.at);
@@ -177,12 +191,4 @@ function spotOf(member: Member, at: string | undefined): string {
 
 function channelsOf(member: Member, spot: string): number {
   return member.channels[member.spots.indexOf(spot)]!;
-}
-
-function checked(options: Required<Omit<FuseOptions, "at">>): Required<Omit<FuseOptions, "at">> {
-  requireWeight("fuse()", "weight", options.weight);
-  requirePositive("fuse()", "temperature", options.temperature);
-  requireOneOf("fuse()", "attention", options.attention, [true, false]);
-  requireNotNegative("fuse()", "weightDecay", options.weightDecay);
-  return options;
 }

@@ -22,6 +22,17 @@ export interface LeaderOptions {
 export const leaderDefaults: Required<LeaderOptions> = Object.freeze({ temperature: 2 });
 
 /**
+ * The options with everything filled in.
+ *
+ * @throws {OptionError} If one is outside its range.
+ */
+export function leaderOptions(options: LeaderOptions = {}): Required<LeaderOptions> {
+  const settings = { ...leaderDefaults, ...options };
+  requirePositive("leader()", "temperature", settings.temperature);
+  return settings;
+}
+
+/**
  * Terms of `leader()`: `leader/ce`, cross-entropy, and `leader/ensemble_kl`, T² · KL(target → leader).
  *
  * The target is the fusion module's class scores where the sentence says `fuse()`, else the mean of the peers'; it is
@@ -33,8 +44,7 @@ export const leaderDefaults: Required<LeaderOptions> = Object.freeze({ temperatu
  * Source: Li et al. 2022 (FFSD), equation 5.
  */
 export function lowerLeader(site: Site, options: LeaderOptions = {}): Partial<LossGraph> {
-  const { temperature } = { ...leaderDefaults, ...options };
-  requirePositive("leader()", "temperature", temperature);
+  const { temperature } = leaderOptions(options);
   const { leader, peers } = site;
   if (leader === undefined || peers.length === 0) {
     throw new MissingRoleError(

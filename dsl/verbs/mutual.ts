@@ -41,6 +41,29 @@ export const mutualDefaults: Required<MutualOptions> = Object.freeze({
 });
 
 /**
+ * The options with everything filled in.
+ *
+ * @throws {OptionError} If one is outside its range, or live targets are asked for one net after the other.
+ */
+export function mutualOptions(options: MutualOptions = {}): Required<MutualOptions> {
+  const settings = { ...mutualDefaults, ...options };
+  requirePositive("mutual()", "temperature", settings.temperature);
+  requireOneOf("mutual()", "squared", settings.squared, [true, false]);
+  requireOneOf("mutual()", "target", settings.target, ["each", "mean"]);
+  requireOneOf("mutual()", "live", settings.live, [true, false]);
+  requireNotNegative("mutual()", "epsilon", settings.epsilon);
+  requireOneOf("mutual()", "order", settings.order, ["simultaneous", "sequential"]);
+  requireWeight("mutual()", "weight", settings.weight);
+  if (settings.live && settings.order === "sequential") {
+    throw new OptionError(
+      "Cannot say mutual(): live targets need all nets to update from one forward, got sequential order. " +
+        'Say order: "simultaneous".',
+    );
+  }
+  return settings;
+}
+
+/**
  * Terms of `mutual()`: for each net i that someone teaches `i/ce`, cross-entropy, and `i/dml`,
  * weight · T² / n · Σ_j KL(j → i) over the n nets j that teach it, all other peers unless edges say who.
  *
@@ -52,7 +75,7 @@ export const mutualDefaults: Required<MutualOptions> = Object.freeze({
  * Source: Zhang, Xiang, Hospedales, Lu 2018, equations 2–8; T = 1 there. Their algorithm 1 is `order: "sequential"`.
  */
 export function lowerMutual(site: Site, options: MutualOptions = {}): Partial<LossGraph> {
-  const settings = checked({ ...mutualDefaults, ...options });
+  const settings = mutualOptions(options);
   const learners = site.members.filter((member) => sourcesOf(site, member).length > 0);
   const terms = learners.flatMap((member) => [supervision(member), imitation(site, member, learners, settings)]);
   return settings.order === "sequential" ? { terms, phases: learners.map(({ id }) => [id]) } : { terms };
@@ -84,19 +107,4 @@ function scoresOf(source: Member, learners: readonly Member[]): Value<"logits"> 
   return source.role === "teacher" && !learners.includes(source)
     ? run(source.id, "logits", { mode: "eval", view: source.view })
     : logits(source);
-}
-
-function checked(options: Required<MutualOptions>): Required<MutualOptions> {
-  requirePositive("mutual()", "temperature", options.temperature);
-  requireNotNegative("mutual()", "epsilon", options.epsilon);
-  requireOneOf("mutual()", "target", options.target, ["each", "mean"]);
-  requireOneOf("mutual()", "order", options.order, ["simultaneous", "sequential"]);
-  requireWeight("mutual()", "weight", options.weight);
-  if (options.live && options.order === "sequential") {
-    throw new OptionError(
-      "Cannot say mutual(): live targets need all nets to update from one forward, got sequential order. " +
-        'Say order: "simultaneous".',
-    );
-  }
-  return options;
 }

@@ -7,6 +7,7 @@
  */
 
 import { SentenceError } from "../errors.ts";
+import { requireOneOf } from "./options.ts";
 
 /** Options of `switch()`. */
 export interface SwitchOptions {
@@ -16,6 +17,17 @@ export interface SwitchOptions {
 
 /** What `switch()` means when nothing more is said: pause if G > δ and the teacher is the better one. */
 export const switchDefaults: Required<SwitchOptions> = Object.freeze({ asReleased: false });
+
+/**
+ * The options with everything filled in.
+ *
+ * @throws {OptionError} If one is outside its range.
+ */
+export function switchOptions(options: SwitchOptions = {}): Required<SwitchOptions> {
+  const settings = { ...switchDefaults, ...options };
+  requireOneOf("switch()", "asReleased", settings.asReleased, [true, false]);
+  return settings;
+}
 
 /** Refuses. @throws {SentenceError} Always: the rule is not part of this version. */
 export function lowerSwitch(): never {

@@ -84,19 +84,21 @@ export async function runCase(subject: Case, backend: Backend, oracle: Backend):
       await theirs.runners[run.program]!.run(run.feed);
       const at = `run ${position + 1}, count ${run.feed.count}`;
       broken.push(...await laws(subject, run, ours, theirs, before, at));
-      for (const [name, id] of Object.entries(program.outputs)) {
-        const pair = [
-          await ours.runners[run.program]!.read(name),
-          await theirs.runners[run.program]!.read(name),
-        ] as const;
-        found.push(
-          difference(`output "${name}", ${at}`, ...pair, program.nodes[id]!, run.feed.count, subject.tolerance),
-        );
+      const names = Object.keys(program.outputs);
+      const pairs = await both(
+        names,
+        (name) => ours.runners[run.program]!.read(name),
+        (name) => theirs.runners[run.program]!.read(name),
+      );
+      for (const [i, name] of names.entries()) {
+        const node = program.nodes[program.outputs[name]!]!;
+        found.push(difference(`output "${name}", ${at}`, ...pairs[i]!, node, run.feed.count, subject.tolerance));
       }
     }
-    for (const { name, shape } of subject.state) {
-      const pair = [await ours.engine.read(name), await theirs.engine.read(name)] as const;
-      found.push(difference(`state "${name}"`, ...pair, { shape, batch: [] }, 0, subject.tolerance));
+    const names = subject.state.map(({ name }) => name);
+    const pairs = await both(names, (name) => ours.engine.read(name), (name) => theirs.engine.read(name));
+    for (const [i, { name, shape }] of subject.state.entries()) {
+      found.push(difference(`state "${name}"`, ...pairs[i]!, { shape, batch: [] }, 0, subject.tolerance));
     }
   } finally {
     await stop(ours);
@@ -130,10 +132,18 @@ async function stop({ engine, runners }: Started): Promise<void> {
   await engine.close();
 }
 
+/** Reads every name on both sides; all at once, since a GPU takes as long for one as for many. */
+async function both(
+  names: readonly string[],
+  ours: (name: string) => Promise<Numbers>,
+  theirs: (name: string) => Promise<Numbers>,
+): Promise<(readonly [Numbers, Numbers])[]> {
+  return await Promise.all(names.map(async (name) => [await ours(name), await theirs(name)] as const));
+}
+
 async function states(subject: Case, engine: Engine): Promise<Map<string, Numbers>> {
-  const found = new Map<string, Numbers>();
-  for (const { name } of subject.state) found.set(name, (await engine.read(name)).slice());
-  return found;
+  const read = subject.state.map(async ({ name }) => [name, (await engine.read(name)).slice()] as const);
+  return new Map(await Promise.all(read));
 }
 
 /** Rules beside the numbers: same segments skipped, and nothing else written. */
@@ -154,8 +164,9 @@ async function laws(
   }
   if (!(runner.bytes >= 0)) broken.push(`${place}: the working memory is ${runner.bytes} bytes`);
   const written = writes(subject.programs[run.program]!, expected);
+  const after = await states(subject, ours.engine);
   for (const [name, values] of before) {
-    const now = await ours.engine.read(name);
+    const now = after.get(name)!;
     if (!written.has(name) && !values.every((number, i) => Object.is(number, now[i]))) {
       broken.push(`${place}: state "${name}" changed, though no segment that ran writes it`);
     }

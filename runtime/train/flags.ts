@@ -26,6 +26,8 @@ export interface RunFlags {
   readonly name?: string;
   /** Checkpoint to continue. */
   readonly resume?: string;
+  /** Weight files that nets start from, by net. */
+  readonly weights?: Readonly<Record<string, string>>;
   /** Fetch a dataset that is not here. */
   readonly download: boolean;
   /** Print what the sentence means, and stop. */
@@ -46,6 +48,7 @@ const flags = {
   runs: { type: "string" },
   name: { type: "string" },
   resume: { type: "string" },
+  weights: { type: "string", multiple: true },
   download: { type: "boolean" },
   explain: { type: "boolean" },
   help: { type: "boolean", short: "h" },
@@ -63,6 +66,7 @@ export const flagHelp: string = `Flags:
   --runs FOLDER    where runs are kept; runs unless said
   --name NAME      name of this run's folder
   --resume FILE    continue from a checkpoint
+  --weights N=FILE start net N, e.g. the teacher, from a .safetensors file; may be said again
   --download       fetch a dataset that is not on this machine
   --explain        print what the sentence means, and stop
   --help           this text
@@ -112,10 +116,21 @@ export function parseFlags(args: readonly string[]): RunFlags {
     runs: text("runs") ?? "runs",
     name: text("name"),
     resume: text("resume"),
+    weights: weightFiles(values.weights),
     download: values.download ?? false,
     explain: values.explain ?? false,
     help: values.help ?? false,
   });
+}
+
+function weightFiles(said: readonly string[] | undefined): Readonly<Record<string, string>> | undefined {
+  return said && Object.fromEntries(said.map((pair) => {
+    const [, net, file] = /^([^=]+)=(.+)$/.exec(pair) ?? [];
+    if (net === undefined) {
+      throw new OptionError(`Cannot use --weights: it is a net and a file, got "${pair}". Write teacher=FILE.`);
+    }
+    return [net, file!];
+  }));
 }
 
 type Raw = { readonly [K in keyof RunFlags]: RunFlags[K] | undefined };

@@ -54,6 +54,7 @@ async function runUntilStopped(
       report: reporter(pipeline.spec.train?.epochs ?? 1, print),
       ...(flags.name === undefined ? {} : { name: flags.name }),
       ...(flags.resume === undefined ? {} : { resume: flags.resume }),
+      ...(flags.weights === undefined ? {} : { weights: flags.weights }),
     });
     if (result.stopped) Deno.exitCode = 130;
     for (const line of summary(result)) print(line);

@@ -8,15 +8,18 @@ import type { Arch } from "../../dsl/arch.ts";
 import type { Dataset, LoadContext, OpenDataset } from "../../dsl/data.ts";
 import { ClassCountError, SentenceError } from "../../dsl/errors.ts";
 import type { LossGraph } from "../../dsl/graph.ts";
-import type { Spec } from "../../dsl/spec.ts";
+import type { Spec, TrainSpec } from "../../dsl/spec.ts";
+import { trainSpec } from "../../dsl/train.ts";
 import { type Backend, type BackendName } from "../backend/backend.ts";
 import { pick } from "../backend/pick.ts";
 import { compile, type Compiled } from "../compile/compile.ts";
-import { type EpochRecord, fit, type FitEvent, type FitResult } from "./fit.ts";
+import { type EpochRecord, evaluate as measure, fit, type FitEvent, type FitResult } from "./fit.ts";
+import type { Metrics } from "./metrics.ts";
 import { RunFolder } from "./run_folder.ts";
 import { encodeTensors, type NamedTensor } from "./safetensors.ts";
 import { Session } from "./session.ts";
-import { decodeSnapshot, encodeSnapshot, type Snapshot } from "./snapshot.ts";
+import { decodeSnapshot, encodeSnapshot, restoreSnapshot, type Snapshot } from "./snapshot.ts";
+import { startFrom } from "./weights.ts";
 
 /** A sentence that can be trained: what every pipeline is, whatever the checker knows about it. */
 export interface Trainable {
@@ -36,6 +39,8 @@ export interface TrainRunOptions {
   readonly name?: string;
   /** Continue from a snapshot or the path of a checkpoint. */
   readonly resume?: Snapshot | string;
+  /** Weight files that nets start from, by net; a net that nobody teaches needs one. */
+  readonly weights?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
   readonly report?: (event: TrainEvent) => void;
   /** Dataset already opened; from the sentence unless said. */
@@ -87,23 +92,16 @@ export async function train(pipeline: Trainable, options: TrainRunOptions = {}):
     throw new SentenceError("Cannot train: the sentence says how, got none. Add .train({ epochs: 300 }).");
   }
   const data = options.data ?? await openData(pipeline, options, report);
-  const backend = typeof options.backend === "object" ? options.backend : await pick(options.backend ?? "auto");
-  const graph = pipeline.lower();
-  const compiled = compile({
-    nets: spec.nets,
-    archs: pipeline.archs,
-    graph,
-    classes: data.classNames.length,
-    shape: data.shape,
-    batch: Math.min(spec.train.batch, Math.max(2, data.train.length)),
-  }, spec.train);
-  const session = await Session.open(compiled, backend);
+  const session = await openSession(pipeline, options, data, spec.train);
+  const { compiled } = session;
   try {
-    const resume = typeof options.resume === "string" ? await readSnapshot(options.resume) : options.resume;
+    const resume = options.resume === undefined
+      ? await startFrom(session, options.weights ?? {}, spec)
+      : await readSnapshot(options.resume);
     const folder = await openFolder(pipeline, options);
     report({
       kind: "start",
-      backend: backend.description,
+      backend: session.backend.description,
       source: data.source,
       images: data.train.length,
       bytes: session.bytes,
@@ -133,6 +131,29 @@ export async function train(pipeline: Trainable, options: TrainRunOptions = {}):
   }
 }
 
+/**
+ * Measures every net and head of a sentence on the held-out images, with the weights of a snapshot.
+ *
+ * @param from The snapshot, or the path of a checkpoint.
+ * @throws {SentenceError} If the sentence has no dataset.
+ * @throws {CheckpointError} If the snapshot is not of this sentence.
+ */
+export async function evaluate(
+  pipeline: Trainable,
+  from: Snapshot | string,
+  options: Omit<TrainRunOptions, "name" | "resume" | "weights"> = {},
+): Promise<Metrics> {
+  const data = options.data ?? await openData(pipeline, options, options.report ?? (() => {}));
+  const train = pipeline.spec.train ?? trainSpec();
+  const session = await openSession(pipeline, options, data, train);
+  try {
+    await restoreSnapshot(session, await readSnapshot(from));
+    return await measure(session, data, session.compiled.plan.batch);
+  } finally {
+    await session.close();
+  }
+}
+
 /** Nets worth deploying: the leader, else the student, else every peer. */
 export function deployed(spec: Spec): readonly string[] {
   for (const role of ["leader", "student", "peer"] as const) {
@@ -149,6 +170,24 @@ export function weightsOf(snapshot: Snapshot, net: string): Readonly<Record<stri
       .filter(([name]) => name.startsWith(`${net}/`) && !name.includes("#"))
       .map(([name, tensor]) => [name.slice(net.length + 1), { ...tensor, data: Float32Array.from(tensor.data) }]),
   );
+}
+
+async function openSession(
+  pipeline: Trainable,
+  options: TrainRunOptions,
+  data: OpenDataset,
+  train: TrainSpec,
+): Promise<Session> {
+  const backend = typeof options.backend === "object" ? options.backend : await pick(options.backend ?? "auto");
+  const compiled = compile({
+    nets: pipeline.spec.nets,
+    archs: pipeline.archs,
+    graph: pipeline.lower(),
+    classes: data.classNames.length,
+    shape: data.shape,
+    batch: Math.min(train.batch, Math.max(2, data.train.length)),
+  }, train);
+  return await Session.open(compiled, backend);
 }
 
 async function openData(
@@ -183,11 +222,12 @@ async function openFolder(pipeline: Trainable, options: TrainRunOptions): Promis
   return await RunFolder.create(options.runs ?? "runs", name);
 }
 
-async function readSnapshot(path: string): Promise<Snapshot> {
-  const bytes = await Deno.readFile(path).catch((error) => {
-    throw new SentenceError(`Cannot resume: the checkpoint is a file that can be read, got ${path}: ${error.message}.`);
+async function readSnapshot(from: Snapshot | string): Promise<Snapshot> {
+  if (typeof from !== "string") return from;
+  const bytes = await Deno.readFile(from).catch((error) => {
+    throw new SentenceError(`Cannot resume: the checkpoint is a file that can be read, got ${from}: ${error.message}.`);
   });
-  return decodeSnapshot(bytes, path);
+  return decodeSnapshot(bytes, from);
 }
 
 async function writeWeights(

@@ -24,7 +24,7 @@ export function reductionCases(): Case[] {
   );
   const sumCases = over.map(([batch, shape, runs, text]) => {
     const sketch = new Sketch(batch);
-    const x = sketch.images("x", shape, { poisoned: true });
+    const x = sketch.images("x", shape, { poisoned: true, fill: between(0.25, 2) });
     for (const axes of subsets(shape.length)) sketch.output(`axes ${axes}`, sketch.sum(x, axes));
     return makeCase({
       topic: "sum",
@@ -52,7 +52,7 @@ export function reductionCases(): Case[] {
 function unbatched(): Case[] {
   return (["sum", "reduceMax"] as const).map((op) => {
     const sketch = new Sketch(3);
-    const w = sketch.parameter("w", [5, 3, 3, 2]);
+    const w = sketch.parameter("w", [5, 3, 3, 2], between(-2, -0.25));
     for (const axes of subsets(4)) sketch.output(`axes ${axes}`, sketch[op](w, axes));
     const name = "weights, whose axes are no batch axes though one has the batch's size";
     return makeCase({ topic: op, name, sketches: [sketch], runs: [2], tolerance: sums(1) });

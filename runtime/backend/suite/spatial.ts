@@ -169,16 +169,20 @@ export function normCases(): Case[] {
   return Object.entries(scales).flatMap(([scale, [fill, relative]], i) =>
     [[4, 5], []].flatMap((space) => {
       const batch = [9, 8, 3, 16][i]!;
+      // Of two samples, normalised values are ±1 and gradients vanish: nothing but rounding would be compared.
+      const few = Math.min(batch - 1, 5);
       const tolerance: Tolerance = {
         relative: 4 * relative,
+        absolute: 1e-6,
         of: "largest",
-        reason: "batch statistics by shifted sums in float32; rounding of the mean times its distance from zero",
+        reason:
+          "statistics by shifted sums in float32: rounding of the mean, and of zeros that are differences of ones",
       };
       const where = `${scale}, ${space.length === 0 ? "features" : "maps"}, B = ${batch}`;
       const made = (topic: string, draw: (sketch: Sketch, x: number) => void): Case => {
         const sketch = new Sketch(batch);
         draw(sketch, sketch.images("x", [batch, 3, ...space], { fill, poisoned: true }));
-        return makeCase({ topic, name: where, sketches: [sketch], runs: [batch - 1, batch, 2], tolerance });
+        return makeCase({ topic, name: where, sketches: [sketch], runs: [batch - 1, batch, few], tolerance });
       };
       const epsilon = i % 2 === 0 ? 1e-5 : 1e-3;
       const statistics = (sketch: Sketch, x: number): number => sketch.add("batchStats", [x], {}, [2, 3], []);

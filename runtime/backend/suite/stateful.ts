@@ -49,7 +49,7 @@ export function effectCases(): Case[] {
         options.momentum === 0 ? effect : { ...effect, velocity: sketch.slot(`${parameter}#momentum`, shape) },
       );
     });
-  const adam = (name: string, weightDecay: number, together: boolean): Case =>
+  const adam = (name: string, weightDecay: number): Case =>
     optimized("adam", name, (sketch, gradient, parameter) => {
       const shape = sketch.shape(gradient);
       const effect: Omit<AdamEffect, "first" | "second" | "step"> = {
@@ -66,7 +66,7 @@ export function effectCases(): Case[] {
         ...effect,
         first: sketch.slot(`${parameter}#first`, shape),
         second: sketch.slot(`${parameter}#second`, shape),
-        step: sketch.slot(together ? "net#step" : `${parameter}#step`, []),
+        step: sketch.slot(`${parameter}#step`, []),
       });
     });
   return [
@@ -81,9 +81,8 @@ export function effectCases(): Case[] {
         )
       )
     ),
-    adam("a step slot for each parameter", 0, false),
-    adam("one step slot for all, which advances once a run", 0, true),
-    adam("weight decay", 5e-2, true),
+    adam("without weight decay", 0),
+    adam("weight decay", 5e-2),
     assigned(),
     assignedLate(),
   ];
@@ -120,7 +119,7 @@ function assignedLate(): Case {
 
 /** Gates, order of segments, and several programs over one state. */
 export function segmentCases(): Case[] {
-  return [gated(), gateOfData(), ordered(), shared()];
+  return [gated(), gateOfData(), ordered(), kept(), shared()];
 }
 
 function gated(): Case {
@@ -180,6 +179,24 @@ function ordered(): Case {
   sketch.segment("second");
   sketch.output("after", sketch.elementwise(call("add", input(0), value(1)), [w]));
   const name = "a later segment reads the updated parameter";
+  const runs = [{ count: 3, uniforms: { rate: 0.5 } }, { count: 3, uniforms: { rate: 0.25 } }];
+  return makeCase({ topic: "segments", name, sketches: [sketch], runs, tolerance: rounding });
+}
+
+/** What a segment computed stays, even where nothing but the shape differs from a state that is written later. */
+function kept(): Case {
+  const sketch = new Sketch(3);
+  const w = sketch.parameter("w", [2, 3]);
+  const flat = sketch.reshape(w, [6]);
+  const turned = sketch.permute(w, [0, 1]);
+  const part = sketch.slice(w, 0, 0, 2);
+  const half = { kind: "sgd", parameter: "w", rate: "rate", weightDecay: 0, momentum: 0, nesterov: false } as const;
+  sketch.effect({ ...half, gradient: sketch.elementwise(call("square", input(0)), [w]) });
+  sketch.segment("second");
+  for (const [name, id] of Object.entries({ flat, turned, part })) {
+    sketch.output(name, sketch.elementwise(call("neg", input(0)), [id]));
+  }
+  const name = "a reshaped parameter keeps its numbers when the parameter is updated";
   const runs = [{ count: 3, uniforms: { rate: 0.5 } }, { count: 3, uniforms: { rate: 0.25 } }];
   return makeCase({ topic: "segments", name, sketches: [sketch], runs, tolerance: rounding });
 }

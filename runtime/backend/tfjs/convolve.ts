@@ -128,12 +128,32 @@ export function maxPool(tf: Tf, x: Tensor, { kernel: window, stride, pad }: Pool
   return tf.maxPool(x as never, [...window], [...stride], pads(pad));
 }
 
-/** Input gradient of maxPool. */
+/** Input gradient of maxPool, which goes to the first maximum of a window. */
 export function maxPoolInput(tf: Tf, x: Tensor, g: Tensor, attrs: PoolAttrs): Tensor {
   const { kernel: window, stride, pad } = attrs;
+  if (tf.getBackend() === "webgpu") return maxPoolInputReversed(tf, x, g, attrs);
   return kernel(tf, "MaxPoolGrad", { dy: g, input: x, output: maxPool(tf, x, attrs) }, {
     filterSize: [...window],
     strides: [...stride],
     pad: pads(pad),
   });
+}
+
+/**
+ * The same where tfjs picks the last maximum, as its WebGPU engine does: on maps turned around, the last is the first.
+ *
+ * Turned windows have to cover the same elements, so padding is put in and rows that no window covers are cut first.
+ */
+function maxPoolInputReversed(tf: Tf, x: Tensor, g: Tensor, { kernel: window, stride, pad }: PoolAttrs): Tensor {
+  const [b, h, w, c] = x.shape as [number, number, number, number];
+  const lowest = -3e38;
+  const covered = [0, 1].map((axis) => (g.shape[axis + 1]! - 1) * stride[axis]! + window[axis]!) as [number, number];
+  const whole = pad[0] + pad[1] === 0 ? x : tf.pad(x, pads(pad), lowest);
+  const input = tf.reverse(tf.slice(whole, [0, 0, 0, 0], [b, ...covered, c]), [1, 2]);
+  const attrs = { filterSize: [...window], strides: [...stride], pad: "valid" };
+  const output = g; // Only its shape matters to this engine.
+  const turned = kernel(tf, "MaxPoolGrad", { dy: tf.reverse(g, [1, 2]), input, output }, attrs);
+  const rest = (axis: 0 | 1): [number, number] => [0, [h, w][axis]! + 2 * pad[axis] - covered[axis]];
+  const grown = tf.pad(tf.reverse(turned, [1, 2]), [[0, 0], rest(0), rest(1), [0, 0]]);
+  return tf.slice(grown, [0, ...pad, 0], [b, h, w, c]);
 }

@@ -126,7 +126,7 @@ function device(tf: Tf, name: TfjsEngine, details: string, trouble: () => string
     },
     async download(tensor) {
       try {
-        return await tensor.data<"float32">();
+        return (await tensor.data<"float32">()).slice();
       } catch (cause) {
         // The loss is announced by another promise, which may settle a little later.
         await new Promise((resolve) => setTimeout(resolve, 20));

@@ -39,7 +39,7 @@ export const kernels: { readonly [P in Computing]: Kernel<P> } = {
   batchNormSums: ({ tf, attrs }, [g, x, stats]) => batchNormSums(tf, g!, x!, stats!, attrs.epsilon),
   batchNormInput: ({ tf, attrs }, [g, x, stats, gamma, sums]) =>
     batchNormInput(tf, [g!, x!, stats!, gamma!, sums!], attrs.epsilon),
-  oneHot: ({ tf, attrs }, [labels]) => tf.cast(tf.oneHot(tf.cast(labels!, "int32"), attrs.classes), "float32"),
+  oneHot: ({ tf, attrs }, [labels]) => tf.oneHot(tf.cast(labels!, "int32"), attrs.classes, 1, 0, "float32"),
   kthSmallest: ({ tf, attrs }, [x]) => kthSmallest(tf, x!, attrs.k),
   concat: ({ tf, attrs }, parts) => tf.concat([...parts], insideAxis(attrs.axis, parts[0]!.shape.length)),
   slice: ({ tf, attrs }, [x]) => {

@@ -41,7 +41,6 @@ export class TfjsRunner implements Runner {
     this.#check(feed);
     this.#feed = feed;
     this.#skipped = [];
-    const advanced = new Set<string>();
     for (const [s, segment] of this.#program.segments.entries()) {
       if (segment.gate !== undefined && await this.#number(segment.gate) > 0) {
         this.#skipped.push(segment.name);
@@ -49,7 +48,7 @@ export class TfjsRunner implements Runner {
         continue;
       }
       this.#device.use("run a step");
-      this.#segment(segment, this.#plan.frees[s]!, advanced);
+      this.#segment(segment, this.#plan.frees[s]!);
     }
   }
 
@@ -102,12 +101,12 @@ export class TfjsRunner implements Runner {
     }
   }
 
-  #segment(segment: Segment, frees: readonly (readonly number[])[], advanced: Set<string>): void {
+  #segment(segment: Segment, frees: readonly (readonly number[])[]): void {
     for (const [at, id] of segment.nodes.entries()) {
       this.#values.set(id, this.#compute(id));
       this.#free(frees[at]!);
     }
-    for (const effect of segment.effects) this.#apply(effect, advanced);
+    for (const effect of segment.effects) this.#apply(effect);
     this.#free(frees[segment.nodes.length]!);
   }
 
@@ -160,7 +159,7 @@ export class TfjsRunner implements Runner {
     }
   }
 
-  #apply(effect: Effect, advanced: Set<string>): void {
+  #apply(effect: Effect): void {
     if (effect.kind === "assign") {
       const { tf } = this.#device;
       this.#state.replace(effect.state, tf.clone(this.#value(effect.node)));
@@ -170,7 +169,7 @@ export class TfjsRunner implements Runner {
     if (rate === undefined) throw new BackendError(`Cannot run a step: uniform ${effect.rate} was not set.`);
     const gradient = this.#value(effect.gradient);
     if (effect.kind === "sgd") this.#state.sgd(effect, gradient, rate);
-    else this.#state.adam(effect, gradient, rate, advanced);
+    else this.#state.adam(effect, gradient, rate);
   }
 
   /** A single number, read without blocking. */

@@ -31,7 +31,10 @@ export function instructions(expr: Expr): readonly Instruction[] {
   return list;
 }
 
-const float = (tf: Tf, x: Tensor): Tensor => tf.cast(x, "float32");
+/** 1 or 0. No cast: on WebGPU it renames a tensor of truth values and leaves its bytes, which later kernels misread. */
+function indicator(tf: Tf, condition: Tensor): Tensor {
+  return tf.where(condition, tf.scalar(1), tf.scalar(0));
+}
 
 const operations: Readonly<Record<ScalarFunction, (tf: Tf, ...of: Tensor[]) => Tensor>> = {
   add: (tf, a, b) => tf.add(a!, b!),
@@ -42,16 +45,16 @@ const operations: Readonly<Record<ScalarFunction, (tf: Tf, ...of: Tensor[]) => T
   min: (tf, a, b) => tf.minimum(a!, b!),
   neg: (tf, a) => tf.neg(a!),
   abs: (tf, a) => tf.abs(a!),
-  sign: (tf, a) => tf.sub(float(tf, tf.greater(a!, 0)), float(tf, tf.less(a!, 0))),
+  sign: (tf, a) => tf.sub(indicator(tf, tf.greater(a!, 0)), indicator(tf, tf.less(a!, 0))),
   square: (tf, a) => tf.square(a!),
   sqrt: (tf, a) => tf.sqrt(a!),
   exp: (tf, a) => tf.exp(a!),
   log: (tf, a) => tf.log(a!),
   sigmoid: (tf, a) => tf.sigmoid(a!),
   softplus: (tf, a) => tf.add(tf.maximum(a!, 0), tf.log1p(tf.exp(tf.neg(tf.abs(a!))))),
-  gt: (tf, a, b) => float(tf, tf.greater(a!, b!)),
-  ge: (tf, a, b) => float(tf, tf.greaterEqual(a!, b!)),
-  eq: (tf, a, b) => float(tf, tf.equal(a!, b!)),
+  gt: (tf, a, b) => indicator(tf, tf.greater(a!, b!)),
+  ge: (tf, a, b) => indicator(tf, tf.greaterEqual(a!, b!)),
+  eq: (tf, a, b) => indicator(tf, tf.equal(a!, b!)),
   select: (tf, c, a, b) => tf.where(tf.greater(c!, 0), a!, b!),
 };
 

@@ -86,13 +86,12 @@ export class State {
     if (velocity !== undefined) this.replace(velocity, fresh[1]!);
   }
 
-  /** One Adam update; `advanced` holds the step slots that moved in this run already. */
-  adam(effect: AdamEffect, gradient: Tensor, rate: number, advanced: Set<string>): void {
+  /** One Adam update; advances the step slot. */
+  adam(effect: AdamEffect, gradient: Tensor, rate: number): void {
     const { parameter, first, second, step, beta1, beta2, epsilon, weightDecay } = effect;
     const tf = this.#tf;
-    if (!advanced.has(step)) this.#numbers.set(step, this.#number(step) + 1);
-    advanced.add(step);
-    const t = this.#number(step);
+    const t = this.#number(step) + 1;
+    this.#numbers.set(step, t);
     const [w, m, v] = [this.tensor(parameter), this.tensor(first), this.tensor(second)];
     const fresh = tf.tidy(() => {
       const g = weightDecay === 0 ? gradient : tf.add(gradient, tf.mul(w, weightDecay));

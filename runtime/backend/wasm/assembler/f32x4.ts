@@ -146,6 +146,11 @@ export function shiftRight(a: Vector, count: number): Vector {
   return operation("v128", simd(0xac), a, int(count));
 }
 
+/** Integers shifted right; zeros fill. */
+export function shiftRightUnsigned(a: Vector, count: number): Vector {
+  return operation("v128", simd(0xad), a, int(count));
+}
+
 /** a · b + c with one rounding or two, as the machine likes (relaxed SIMD). */
 export function relaxedMadd(a: Vector, b: Vector, c: Vector): Vector {
   return operation("v128", simd(0x105), a, b, c);

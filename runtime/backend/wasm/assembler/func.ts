@@ -120,6 +120,15 @@ export class Func {
     this.#code.push(...add(left, -1).bytes, 0x22, ...unsigned(left.index), 0x0d, 0x00, 0x0b);
   }
 
+  /** Runs `body` while the condition is not 0. */
+  while(condition: Code<"i32">, body: () => void): void {
+    this.if(condition, () => {
+      this.#code.push(0x03, 0x40);
+      body();
+      this.#code.push(...condition.bytes, 0x0d, 0x00, 0x0b);
+    });
+  }
+
   /** Runs `then` if the condition is not 0, else `otherwise`. */
   if(condition: Code<"i32">, then: () => void, otherwise?: () => void): void {
     this.#code.push(...condition.bytes, 0x04, 0x40);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Code, type Int } from "../assembler/code.ts";
+import type { Code, Int } from "../assembler/code.ts";
 import { type Features, Func, type Local } from "../assembler/func.ts";
 import * as f from "../assembler/f32x4.ts";
 import { add, int, lt, max, min, mul, sub } from "../assembler/i32.ts";

@@ -66,17 +66,14 @@ function buildSampleProduct(features: Features, constants: SampleProductConstant
         for (const half of [0, 1]) {
           func.set(factors[half]!, f.load(u, half * f.vectorBytes));
           for (let i = 0; i < width; i++) {
-            const other = f.load(func.let("column", add(v, i * bs[1] * numberBytes)), half * f.vectorBytes);
+            const other = f.load(v, i * bs[1] * numberBytes + half * f.vectorBytes);
             func.set(used[2 * i + half]!, func.madd(factors[half]!, other, used[2 * i + half]!));
           }
         }
         func.bump(u, as[1] * numberBytes);
         func.bump(v, bs[0] * numberBytes);
       }));
-    used.forEach((sum, i) => {
-      const target = add(to, (i >> 1) * ys[1] * numberBytes);
-      func.store(target, sum, (i & 1) * f.vectorBytes);
-    });
+    used.forEach((sum, i) => func.store(to, sum, (i >> 1) * ys[1] * numberBytes + (i & 1) * f.vectorBytes));
   };
   overBlocks(func, [first, last], [a, b, y], bytes, (pointers) => {
     const rowSteps = [as[0], 0, ys[0]].map((stride) => stride * numberBytes);

@@ -1,0 +1,162 @@
+/**
+ * A trace's sentence, compiled and filled with its initial tensors on a backend.
+ *
+ * @module
+ */
+
+import { CohortError } from "../../dsl/errors.ts";
+import type { TrainSpec } from "../../dsl/spec.ts";
+import type { Backend } from "../../runtime/backend/backend.ts";
+import { compile, type Compiled } from "../../runtime/compile/compile.ts";
+import type { CompileInput } from "../../runtime/compile/resolve.ts";
+import { sizeOf } from "../../runtime/ir/node.ts";
+import { weightIn } from "../../runtime/train/schedule.ts";
+import { Session } from "../../runtime/train/session.ts";
+import type { Replay } from "./adapter.ts";
+import { tensorOf, type Tensors } from "./files.ts";
+import { checkSums, initialTensor, sumsError } from "./formula.ts";
+import type { Report } from "./report.ts";
+import { REGENERATED } from "./rules.ts";
+import { optimizerFrom, type Trace } from "./trace_format.ts";
+
+/** Deliberate mistakes, for tests of the comparison itself. */
+export interface Sabotage {
+  readonly input?: (input: CompileInput) => CompileInput;
+  readonly train?: (train: TrainSpec) => TrainSpec;
+  readonly compiled?: (compiled: Compiled) => Compiled;
+}
+
+/** Names of a trace's tensors here. */
+export type Names = (recorded: string) => string | undefined;
+
+/** The names that a replay's prefixes give. */
+export function namesOf({ prefixes }: Replay): Names {
+  return (recorded) => {
+    const found = prefixes.find(([prefix]) => recorded.startsWith(prefix));
+    return found === undefined ? undefined : found[1] + recorded.slice(found[0].length);
+  };
+}
+
+/** Compiles a replay, with outputs for gradients where `debug` is said. */
+export function compileReplay(trace: Trace, replay: Replay, sabotage: Sabotage, debug: boolean): Compiled {
+  const { batches } = trace;
+  const input: CompileInput = {
+    nets: replay.sentence.spec.nets,
+    archs: replay.sentence.archs,
+    graph: replay.graph,
+    classes: batches.C,
+    shape: [3, 32, 32],
+    batch: batches.n,
+  };
+  const groups = Object.fromEntries(
+    Object.entries(replay.optimizers).map(([group, name]) => [group, optimizerOf(trace, name)]),
+  );
+  const optimizer = groups[Object.keys(groups)[0]!]!;
+  const schedule = { milestones: [], gamma: 1, warmup: 0 };
+  const train: TrainSpec = { epochs: 1, batch: batches.n, seed: 0, optimizer, schedule, groups };
+  const compiled = compile(sabotage.input?.(input) ?? input, sabotage.train?.(train) ?? train, { debug });
+  return sabotage.compiled?.(compiled) ?? compiled;
+}
+
+function optimizerOf(trace: Trace, name: string): ReturnType<typeof optimizerFrom> {
+  const recorded = trace.optimizers[name];
+  if (recorded === undefined) {
+    throw new CohortError(
+      `Cannot replay ${trace.name}: it lists its optimizers, got none called "${name}". Fetch the recording again.`,
+    );
+  }
+  return optimizerFrom(recorded);
+}
+
+/**
+ * Initial tensors by their names here, regenerated from the formula and compared with the recording's check sums; tells
+ * where names or shapes differ.
+ */
+export function initialState(
+  trace: Trace,
+  compiled: Compiled,
+  names: Names,
+  report: Report,
+): ReadonlyMap<string, Float32Array> {
+  const state = new Map<string, Float32Array>();
+  const entries = new Map(compiled.parameters.map((entry) => [entry.name, entry]));
+  for (const [recorded, tensor] of Object.entries(trace.init.tensors)) {
+    const name = names(recorded);
+    const entry = name === undefined ? undefined : entries.get(name);
+    if (name === undefined || entry === undefined) {
+      report.fail(`tensor ${recorded} does not exist here`);
+      continue;
+    }
+    report.same(`shape of ${recorded}`, entry.shape, tensor.shape);
+    const values = initialTensor(trace.init.seed, recorded, tensor, trace.init.overrides);
+    const error = sumsError(checkSums(values), tensor, sizeOf(tensor.shape));
+    report.add(`initial ${recorded}`, error, REGENERATED);
+    if (values.length === sizeOf(entry.shape)) state.set(name, values);
+  }
+  for (const name of entries.keys()) if (!state.has(name)) report.fail(`tensor ${name} is not in the recording`);
+  return state;
+}
+
+/** Compares the number of parameters of every recorded module. */
+export function compareCounts(trace: Trace, compiled: Compiled, names: Names, report: Report): void {
+  const sizes = new Map(
+    compiled.parameters.filter(({ kind }) => kind === "parameter").map(({ name, shape }) => [name, sizeOf(shape)]),
+  );
+  for (const [module, count] of Object.entries(trace.param_counts)) {
+    const own = Object.keys(trace.init.tensors).filter((name) => name.startsWith(`${module}/`));
+    const total = own.reduce((sum, name) => sum + (sizes.get(names(name) ?? "") ?? 0), 0);
+    report.same(`parameters of ${module}`, total, count);
+  }
+}
+
+/** Opens a session with these tensors; optimizers start from nothing. */
+export async function openReplay(
+  compiled: Compiled,
+  backend: Backend,
+  state: ReadonlyMap<string, Float32Array>,
+): Promise<Session> {
+  const session = await Session.open(compiled, backend);
+  try {
+    for (const [name, values] of state) await session.write(name, values);
+    return session;
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
+}
+
+/** Images and labels of an iteration. */
+export function batchAt(
+  trace: Trace,
+  batches: Tensors,
+  iteration: number,
+): { images: Float32Array; labels: Uint16Array } {
+  const index = trace.batches.order?.[iteration] ?? iteration;
+  const { n } = trace.batches;
+  const images = tensorOf(batches, `x${index}`);
+  const labels = tensorOf(batches, `y${index}`);
+  if (labels.data.length < n) {
+    throw new CohortError(
+      `Cannot replay ${trace.name}: a batch has ${n} images, got ${labels.data.length} in x${index}.`,
+    );
+  }
+  const size = images.data.length / labels.data.length;
+  return {
+    images: Float32Array.from(images.data.subarray(0, n * size)),
+    labels: Uint16Array.from(labels.data.subarray(0, n)),
+  };
+}
+
+/** What a step is fed besides its batch. */
+export function feedOf(
+  compiled: Compiled,
+  replay: Replay,
+): { weights: Record<string, number>; rates: Record<string, number> } {
+  const { weights, optimizers } = compiled;
+  return {
+    weights: Object.fromEntries(
+      Object.entries(weights).map(([term, weight]) => [term, weightIn(weight, replay.epoch, {})]),
+    ),
+    rates: Object.fromEntries(Object.entries(optimizers).map(([group, { learningRate }]) => [group, learningRate])),
+  };
+}

@@ -1,0 +1,233 @@
+/**
+ * Replays a step trace and compares everything it recorded.
+ *
+ * @module
+ */
+
+import type { Backend, Numbers } from "../../runtime/backend/backend.ts";
+import type { Compiled } from "../../runtime/compile/compile.ts";
+import type { Session } from "../../runtime/train/session.ts";
+import type { Replay, Scores, StepView } from "./adapter.ts";
+import { adapters } from "./adapters.ts";
+import { tensorOf } from "./files.ts";
+import { checkSums, sumsError } from "./formula.ts";
+import {
+  batchAt,
+  compareCounts,
+  compileReplay,
+  feedOf,
+  initialState,
+  type Names,
+  namesOf,
+  openReplay,
+  type Sabotage,
+} from "./replay.ts";
+import { largestError, median, type Outcome, Report } from "./report.ts";
+import { EXACT, type Spread, termError, type TraceRules, traceRules } from "./rules.ts";
+import type { Trace, TraceFiles } from "./trace_format.ts";
+
+/** Replays a trace on a backend. `sabotage` makes mistakes on purpose. */
+export async function compareTrace(files: TraceFiles, backend: Backend, sabotage: Sabotage = {}): Promise<Outcome> {
+  const { trace } = files;
+  const adapter = adapters.get(trace.method);
+  if (adapter === undefined) return { state: "TODO", reason: `the method ${trace.method} does not exist yet` };
+  const replay = adapter(trace);
+  if (typeof replay === "string") return { state: "TODO", reason: replay };
+  const comparison = new Comparison(files, replay, backend, sabotage);
+  await comparison.run();
+  return comparison.report.outcome();
+}
+
+class Comparison {
+  readonly report: Report = new Report();
+  readonly #files: TraceFiles;
+  readonly #trace: Trace;
+  readonly #replay: Replay;
+  readonly #backend: Backend;
+  readonly #sabotage: Sabotage;
+  readonly #names: Names;
+  readonly #rules: TraceRules;
+
+  constructor(files: TraceFiles, replay: Replay, backend: Backend, sabotage: Sabotage) {
+    this.#files = files;
+    this.#trace = files.trace;
+    this.#replay = replay;
+    this.#backend = backend;
+    this.#sabotage = sabotage;
+    this.#names = namesOf(replay);
+    const exactness = this.#trace.iterations_f64 === undefined ? undefined : replay.exactness ?? EXACT;
+    this.#rules = traceRules(backend, this.#trace.recommended_tolerance, exactness);
+  }
+
+  async run(): Promise<void> {
+    for (const [name, [ours, recorded]] of Object.entries(this.#replay.coefficients ?? {})) {
+      this.report.add(name, Math.abs(ours - recorded) / Math.abs(recorded), 1e-12);
+    }
+    const debug = compileReplay(this.#trace, this.#replay, this.#sabotage, true);
+    const initial = initialState(this.#trace, debug, this.#names, this.report);
+    compareCounts(this.#trace, debug, this.#names, this.report);
+    await this.#gradients(debug, initial);
+    // The trained program is the fused one, which differs from the one that shows its gradients.
+    const compiled = compileReplay(this.#trace, this.#replay, this.#sabotage, false);
+    const session = await openReplay(compiled, this.#backend, initial);
+    try {
+      const count = this.#trace.iterations.length;
+      for (let k = 0; k < count; k++) {
+        await this.#iteration(session, k, count);
+        const after = this.#trace.after[`${k + 1}`];
+        if (after !== undefined) {
+          await this.#updates(session, initial, `${k + 1}`, k === 0 ? this.#rules.firstUpdate : this.#rules.lastUpdate);
+        }
+      }
+      await this.#evaluation(session);
+    } finally {
+      await session.close();
+    }
+  }
+
+  async #step(session: Session, k: number): Promise<StepView> {
+    const { images, labels } = batchAt(this.#trace, this.#files.batches, k);
+    const { weights, rates } = feedOf(session.compiled, this.#replay);
+    const { terms } = await session.step({ count: labels.length, images: [images], labels, weights, rates });
+    const watched: Record<string, number> = {};
+    for (const { name } of session.compiled.plan.graph.watches) {
+      const values = await session.readStep(`watch/${name}`);
+      watched[name] = checkSums(values).sum / values.length;
+    }
+    return { terms, weights, watched: (name) => watched[name] ?? NaN };
+  }
+
+  async #gradients(compiled: Compiled, initial: ReadonlyMap<string, Float32Array>): Promise<void> {
+    const session = await openReplay(compiled, this.#backend, initial);
+    try {
+      await this.#step(session, 0);
+      const here = new Set(
+        Object.keys(compiled.step.outputs).filter((name) => name.startsWith("gradient/")).map((name) => name.slice(9)),
+      );
+      const errors: { readonly name: string; readonly error: number }[] = [];
+      for (const { optimizer, grads } of this.#trace.grads_iteration_1) {
+        const scale = 0.01 * Math.max(...Object.values(grads).map(({ l2 }) => l2));
+        for (const [recorded, sums] of Object.entries(grads)) {
+          const name = this.#names(recorded) ?? "";
+          if (!here.delete(name)) {
+            this.report.fail(`gradient of ${recorded}: optimizer ${optimizer} saw one, here there is none`);
+            continue;
+          }
+          const values = await session.readStep(`gradient/${name}`);
+          errors.push({ name: recorded, error: sumsError(checkSums(values), sums, values.length, scale) });
+        }
+      }
+      for (const name of here) this.report.fail(`gradient of ${name}: there is one here, no recorded optimizer saw it`);
+      this.#spread("gradient", errors, this.#rules.gradients);
+    } finally {
+      await session.close();
+    }
+    this.#order(compiled);
+  }
+
+  /** Groups update in the order of the recorded optimizers, from one forward. */
+  #order(compiled: Compiled): void {
+    const steps = this.#trace.grads_iteration_1.map(({ optimizer }) => optimizer);
+    const groups = compiled.plan.groups.filter(({ id }) => compiled.optimizers[id] !== undefined);
+    const order = groups.map(({ id }) => this.#replay.optimizers[id]).filter((name, i, all) => name !== all[i - 1]);
+    this.report.same("order of optimizer steps", order, steps);
+    this.report.same("forwards before the first update", new Set(groups.map(({ phase }) => phase)).size, 1);
+  }
+
+  async #iteration(session: Session, k: number, count: number): Promise<void> {
+    const step = await this.#step(session, k);
+    const ours = this.#replay.terms(step);
+    const double = this.#backend.precision === "float64" ? this.#trace.iterations_f64 : undefined;
+    const recorded = (double ?? this.#trace.iterations)[k]!;
+    const weightless = new Set(Object.keys(step.weights).filter((name) => step.weights[name] === 0));
+    for (const [name, value] of Object.entries(recorded.terms)) {
+      const mine = ours[name];
+      if (mine !== undefined) {
+        this.report.add(`iteration ${k + 1} term ${name}`, termError(mine, value), this.#rules.terms(k, count));
+      } else if (weightless.size === 0) this.report.fail(`iteration ${k + 1} term ${name} does not exist here`);
+    }
+    const decisions = this.#trace.iterations[k]!.decisions;
+    if (decisions !== undefined) {
+      this.report.same(`iteration ${k + 1} decisions`, this.#replay.decisions?.(step), decisions);
+    }
+    for (const key of this.#keys(`it${k}/logits/`)) {
+      const scores = await this.#scores(key, (name) => session.readStep(`logits/${name}`));
+      this.#compareScores(`iteration ${k + 1} logits ${key}`, `it${k}/logits/${key}`, scores, this.#rules.logits(k));
+    }
+  }
+
+  async #updates(
+    session: Session,
+    initial: ReadonlyMap<string, Float32Array>,
+    iteration: string,
+    spread: Spread,
+  ): Promise<void> {
+    const after = this.#trace.after[iteration]!;
+    const scales = new Map<string, number>();
+    const moduleOf = (name: string): string => name.slice(0, name.indexOf("/"));
+    for (const [name, { delta: [l2] }] of Object.entries(after)) {
+      scales.set(moduleOf(name), Math.max(scales.get(moduleOf(name)) ?? 0, 0.01 * l2));
+    }
+    const errors: { readonly name: string; readonly error: number }[] = [];
+    const buffers: { readonly name: string; readonly error: number }[] = [];
+    for (const [recorded, { delta: [l2, sum, dot] }] of Object.entries(after)) {
+      const name = this.#names(recorded);
+      const before = name === undefined ? undefined : initial.get(name);
+      if (name === undefined || before === undefined) continue; // told by the comparison of initial tensors
+      const values = await session.read(name);
+      const moved = checkSums(values, before);
+      if (l2 === 0) this.report.add(`iteration ${iteration} ${recorded}, which rests`, moved.l2, 0);
+      else {
+        const error = sumsError(moved, { l2, sum, dot }, values.length, scales.get(moduleOf(recorded)));
+        (/running_(mean|var)$/.test(recorded) ? buffers : errors).push({ name: recorded, error });
+      }
+    }
+    this.#spread(`iteration ${iteration} update`, errors, spread);
+    this.#spread(`iteration ${iteration} buffer`, buffers, spread);
+  }
+
+  async #evaluation(session: Session): Promise<void> {
+    const { images, labels } = batchAt(this.#trace, this.#files.batches, 0);
+    const scores = await session.evaluate(images, labels.length);
+    for (const key of this.#keys("eval/")) {
+      const mine = await this.#scores(key, (name) => Promise.resolve(scores[name]!));
+      this.#compareScores(`evaluation logits ${key}`, `eval/${key}`, mine, this.#rules.evaluation);
+    }
+  }
+
+  #keys(prefix: string): readonly string[] {
+    return [...this.#files.tensors.keys()].filter((name) => name.startsWith(prefix)).map((name) =>
+      name.slice(prefix.length)
+    );
+  }
+
+  async #scores(key: string, read: (name: string) => Promise<Numbers>): Promise<Float64Array | undefined> {
+    const scores = this.#replay.scores(key);
+    return scores === undefined ? undefined : combine(scores, await Promise.all(scores.of.map(read)));
+  }
+
+  #compareScores(what: string, tensor: string, mine: Float64Array | undefined, tolerance: number): void {
+    if (mine === undefined) this.report.fail(`${what}: there are none here`);
+    else this.report.add(what, largestError(mine, tensorOf(this.#files.tensors, tensor).data), tolerance);
+  }
+
+  #spread(
+    what: string,
+    errors: readonly { readonly name: string; readonly error: number }[],
+    { median: middle, max }: Spread,
+  ): void {
+    for (const { name, error } of errors) this.report.add(`${what} ${name}`, error, max);
+    if (errors.length > 0) this.report.add(`${what}, median`, median(errors.map(({ error }) => error)), middle);
+  }
+}
+
+function combine({ as }: Scores, parts: readonly Numbers[]): Float64Array {
+  const size = parts[0]!.length;
+  if (as === "one") return Float64Array.from(parts[0]!);
+  if (as === "stack") return Float64Array.from({ length: size * parts.length }, (_, i) => at(parts, i));
+  return Float64Array.from({ length: size }, (_, i) => parts.reduce((sum, part) => sum + part[i]!, 0) / parts.length);
+}
+
+function at(parts: readonly Numbers[], i: number): number {
+  return parts[i % parts.length]![Math.floor(i / parts.length)]!;
+}

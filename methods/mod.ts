@@ -1,0 +1,17 @@
+/**
+ * Methods as values: one paper a file, each a pure function from a site to a loss graph.
+ *
+ * @example
+ * ```ts
+ * import { cohort, resnet8 } from "../dsl/mod.ts";
+ * import { ffsd } from "./mod.ts";
+ * console.log(cohort(resnet8, 3).leader().use(ffsd()).explain().text);
+ * ```
+ *
+ * @module
+ */
+
+export { dml, type DmlNeeds } from "./dml.ts";
+export { ffsd, ffsdDefaults, type FfsdNeeds, type FfsdOptions } from "./ffsd.ts";
+export { kd, type KdNeeds, type KdOptions } from "./kd.ts";
+export { vanilla, type VanillaNeeds } from "./vanilla.ts";

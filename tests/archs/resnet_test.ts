@@ -1,0 +1,82 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { channelsAt, countParameters, OptionError, parameterShapes, resnet } from "../../dsl/mod.ts";
+import * as archs from "../../dsl/archs/resnet.ts";
+import { fingerprint } from "./fixtures.ts";
+
+// Recorded from the authors' PyTorch classes at 100 classes: parameters, tensors, hash of names and shapes.
+const recorded = {
+  resnet8: [83892, 29, "89a23e14"],
+  resnet14: [181108, 47, "116bb5ab"],
+  resnet20: [278324, 65, "1bf0189c"],
+  resnet32: [472756, 101, "49e7daa4"],
+  resnet56: [861620, 173, "ddadf814"],
+  resnet110: [1736564, 335, "afcecbe3"],
+  resnet8x4: [1233540, 32, "3afa4138"],
+  resnet32x4: [7433860, 104, "84c36f88"],
+} as const;
+
+for (const [name, expected] of Object.entries(recorded)) {
+  Deno.test(`${name} has the tensors of its PyTorch class, in order`, () => {
+    assertEquals(fingerprint(archs[name as keyof typeof recorded]), expected);
+  });
+}
+
+Deno.test("resnet44 has the published parameter count", () => {
+  assertEquals(countParameters(archs.resnet44, { classes: 100 }), 667188);
+});
+
+Deno.test("resnet() of bottlenecks has the tensors of OKDDip's ResNet-110", () => {
+  assertEquals(fingerprint(resnet(110, { block: "bottleneck", blocks: 12 })), [1170868, 338, "1048907f"]);
+});
+
+Deno.test("resnet() has the channels that its spots promise", () => {
+  assertEquals(channelsAt(archs.resnet20), {
+    stem: 16,
+    layer1: 16,
+    layer2: 32,
+    layer3: 64,
+    embedding: 64,
+    logits: NaN,
+  });
+  assertEquals(channelsAt(archs.resnet8x4).layer1, 64);
+});
+
+Deno.test("resnet() reads any number of channels", () => {
+  assertEquals(parameterShapes(archs.resnet8, { inputChannels: 1, classes: 10 })[0], {
+    name: "conv1.weight",
+    shape: [16, 1, 3, 3],
+  });
+});
+
+Deno.test("resnet() names a net by what is special about it", () => {
+  assertEquals(resnet(20).name, "resnet20");
+  assertEquals(resnet(20, { widths: [32, 64, 128, 256] }).name, "resnet20x4");
+  assertEquals(resnet(8, { widths: [8, 8, 16, 32] }).name, "resnet8_8_8_16_32");
+  assertEquals(resnet(110, { block: "bottleneck", blocks: 12 }).name, "resnet110_bottleneck_12");
+  assertEquals(resnet(8, { widths: [8, 8, 16, 32], name: "thin" }).name, "thin");
+});
+
+Deno.test("resnet() starts convolutions from He-out and the classifier from the default", () => {
+  const [stem] = archs.resnet8.stages[0]!.layers;
+  const [classifier] = archs.resnet8.stages.at(-1)!.layers;
+  assertEquals(stem?.kind === "conv" ? stem.init : undefined, { rule: "heOut" });
+  assertEquals(classifier?.kind === "linear" ? classifier.init : undefined, { rule: "default" });
+});
+
+Deno.test("resnet() refuses depths, widths and block counts that are none", () => {
+  assertThrows(
+    () => resnet(10),
+    OptionError,
+    "Cannot make a residual net: its depth is 6n + 2 with n ≥ 1, got 10. Say 8, 14, 20, 32, 44, 56 or 110.",
+  );
+  assertThrows(
+    () => resnet(8, { widths: [16, 16, 32, 0] }),
+    OptionError,
+    "Cannot make a residual net: its widths are four positive integers, got [16, 16, 32, 0]. Say [16, 16, 32, 64].",
+  );
+  assertThrows(
+    () => resnet(8, { blocks: 0.5 }),
+    OptionError,
+    "Cannot make a residual net: a stage has a positive number of blocks, got 0.5. Leave it out.",
+  );
+});
