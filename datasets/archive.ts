@@ -40,6 +40,7 @@ export function readTar(path: string, bytes: Uint8Array): readonly ArchiveEntry[
     if (header[0] === 0) break;
     requireSum(path, header, offset);
     const size = octal(header, 124, 12);
+    if (!(size >= 0)) throw notTar(path, offset);
     const body = offset + 512;
     if (body + size > bytes.length) throw cut(path, size, bytes.length - body);
     const contents = bytes.subarray(body, body + size);
@@ -69,7 +70,11 @@ function requireSum(path: string, header: Uint8Array, offset: number): void {
   let sum = 8 * 0x20; // the sum's own field counts as blanks
   for (let i = 0; i < 512; i++) if (i < 148 || i >= 156) sum += header[i]!;
   if (sum === octal(header, 148, 8)) return;
-  throw new DatasetError(
+  throw notTar(path, offset);
+}
+
+function notTar(path: string, offset: number): DatasetError {
+  return new DatasetError(
     `Cannot open "${path}": it must be a tar archive, gzipped or not, got other data at byte ${offset}. ` +
       "Give a folder, a .tar or a .tar.gz file.",
   );

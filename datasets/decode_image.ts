@@ -42,6 +42,8 @@ export function imageDecoder(): ImageDecoder {
       try {
         return codec(header, bytes);
       } catch (error) {
+        // After a failure mozjpeg's memory is in no known state; used again it has been seen to loop for ever.
+        jpeg = undefined;
         const got = error instanceof Error ? error.message : String(error);
         throw new DatasetError(
           `Cannot decode "${path}": its ${header.format.toUpperCase()} data must be whole, got "${firstLine(got)}". ` +
@@ -77,7 +79,7 @@ async function jpegCodec(): Promise<Codec> {
       image = module.decode(bytes.slice(), false);
     } catch {
       // The codec throws its exit status; what was wrong it has said before.
-      throw new Error(said[0] ?? "no reason given");
+      throw new Error(said.at(-1) ?? "no reason given");
     }
     const cut = said.find((line) => line.startsWith("Premature end"));
     if (cut !== undefined || image === null) throw new Error(cut ?? said[0] ?? "no image");

@@ -13,6 +13,16 @@
  * @module
  */
 
+export type {
+  Batch,
+  BatchOptions,
+  Dataset,
+  ImageSet,
+  LoadContext,
+  Normalization,
+  OpenDataset,
+  Transform,
+} from "../dsl/data.ts";
 export { cifar10, cifar100, type CifarOptions } from "./cifar.ts";
 export { dataset, datasetByName, datasetNames } from "./dataset.ts";
 export { digits } from "./digits.ts";

@@ -46,13 +46,27 @@ export function explain(pipeline: AnyPipeline): Explanation {
     ),
     section("Filled in", normal.notes.map(({ what, why }) => [what, why])),
     section("Verbs", normal.spec.clauses.map((clause) => clauseRow(clause, pipeline.spec))),
-    section("Who teaches whom", normal.spec.edges.map(([from, to]) => [`${from} -> ${to}`])),
+    section(
+      "Who teaches whom",
+      [...normal.spec.edges, ...leaderEdges(normal)].map(([from, to]) => [`${from} -> ${to}`]),
+    ),
     ...(graph instanceof SentenceError ? [section("Not lowered", [[graph.message]])] : graphSections(graph)),
     section("Training", trainRows(normal.spec)),
     section("Dataset", [datasetRow(normal)]),
   ].filter((part) => part !== "").join("\n\n") + "\n";
   const mermaid = graph instanceof SentenceError ? netsOnly(normal.spec) : flowchart(normal.spec, graph);
   return Object.freeze({ text, mermaid, toString: () => text });
+}
+
+/** Who teaches the leader, where leader() decides it. */
+function leaderEdges({ spec, methods }: Normalized): Spec["edges"] {
+  const leader = spec.nets.find(({ role }) => role === "leader");
+  if (leader === undefined || methods.some(({ needs }) => needs.leader !== undefined)) return [];
+  const fused = spec.clauses.some(({ verb }) => verb === "fuse");
+  const peers = spec.nets.filter(({ role }) => role === "peer").map(({ id }) => id);
+  return fused
+    ? [...peers.map((id) => [id, "fusion"] as const), ["fusion", leader.id]]
+    : peers.map((id) => [id, leader.id] as const);
 }
 
 function lowered(pipeline: AnyPipeline): LossGraph | SentenceError {
@@ -138,7 +152,7 @@ function trainRows({ train }: Spec): readonly Row[] {
     : `×${schedule.gamma} after epoch ${schedule.milestones.join(" and ")}`;
   const warmup = schedule.warmup === 0 ? "" : `, warm-up over ${schedule.warmup} epochs`;
   return [
-    ["length", `${epochs} epochs, batch ${batch}, seed ${seed}`],
+    ["length", `${epochs} ${epochs === 1 ? "epoch" : "epochs"}, batch ${batch}, seed ${seed}`],
     ["optimizer", optimizerText(optimizer)],
     ["schedule", after + warmup],
     ...Object.entries(groups).map(([group, change]): Row => [group, settings(change)]),

@@ -28,7 +28,7 @@ export { normalize, type Normalized, type Note } from "./normalize.ts";
 export * from "./parse_spec.ts";
 export * from "./pipeline.ts";
 export * from "./random.ts";
-export { type AtLeastTwo, refusals, type Refused, requireScores, type Scores } from "./refused.ts";
+export * from "./refused.ts";
 export { siteOf } from "./site.ts";
 export * from "./spec.ts";
 export * from "./topology.ts";

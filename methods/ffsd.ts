@@ -143,7 +143,7 @@ function checked(settings: Required<FfsdOptions>): Required<FfsdOptions> {
   const unknown = Object.keys(settings).find((key) => !known.includes(key));
   if (unknown !== undefined) {
     throw new OptionError(
-      `Cannot use ffsd(): its options are ${known.join(", ")}, got ${unknown}. Leave it out.`,
+      `Cannot say ffsd(): its options are ${known.join(", ")}, got ${unknown}. Leave it out.`,
     );
   }
   requirePositive("ffsd()", "temperature", settings.temperature);

@@ -43,12 +43,12 @@ export function kd(options: KdOptions = {}): Method<KdNeeds, never> {
   const { temperature = 4, weight = 0.9 } = options;
   if (!(Number.isFinite(temperature) && temperature > 0)) {
     throw new OptionError(
-      `Cannot use kd(): its temperature is a finite number above 0, got ${temperature}. Leave it out for 4.`,
+      `Cannot say kd(): its temperature is a finite number above 0, got ${temperature}. Leave it out for 4.`,
     );
   }
   if (!(weight >= 0 && weight <= 1)) {
     throw new OptionError(
-      `Cannot use kd(): its weight is a share from 0 to 1, got ${weight}. Leave it out for 0.9.`,
+      `Cannot say kd(): its weight is a share from 0 to 1, got ${weight}. Leave it out for 0.9.`,
     );
   }
   return method("kd", { temperature, weight }, { needs: { teacher: [], student: [] } }, (site) => ({

@@ -6,7 +6,7 @@
 
 import { parseArgs } from "node:util";
 import { didYouMean, OptionError } from "../../dsl/errors.ts";
-import { type BackendName } from "../backend/backend.ts";
+import type { BackendName } from "../backend/backend.ts";
 
 /** What the flags said; absent means "as the sentence says". */
 export interface RunFlags {

@@ -42,9 +42,13 @@ async function runUntilStopped(
   pipeline: Trainable,
   flags: RunFlags,
   print: (line: string) => void,
-): Promise<TrainResult> {
+): Promise<TrainResult | undefined> {
   const stop = new AbortController();
-  const interrupt = (): void => stop.abort();
+  const interrupt = (): void => {
+    if (stop.signal.aborted) Deno.exit(130);
+    print("Stopping after this step; press Ctrl-C again to stop at once.");
+    stop.abort();
+  };
   Deno.addSignalListener("SIGINT", interrupt);
   try {
     const result = await train(pipeline, {
@@ -59,6 +63,11 @@ async function runUntilStopped(
     if (result.stopped) Deno.exitCode = 130;
     for (const line of summary(result)) print(line);
     return result;
+  } catch (error) {
+    // Loading ends by throwing when it is stopped; there is nothing to save yet.
+    if (!stop.signal.aborted) throw error;
+    Deno.exitCode = 130;
+    return undefined;
   } finally {
     Deno.removeSignalListener("SIGINT", interrupt);
   }

@@ -10,7 +10,7 @@ import { ClassCountError, SentenceError } from "../../dsl/errors.ts";
 import type { LossGraph } from "../../dsl/graph.ts";
 import type { Spec, TrainSpec } from "../../dsl/spec.ts";
 import { trainSpec } from "../../dsl/train.ts";
-import { type Backend, type BackendName } from "../backend/backend.ts";
+import type { Backend, BackendName } from "../backend/backend.ts";
 import { pick } from "../backend/pick.ts";
 import { compile, type Compiled } from "../compile/compile.ts";
 import { type EpochRecord, evaluate as measure, fit, type FitEvent, type FitResult } from "./fit.ts";

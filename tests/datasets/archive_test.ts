@@ -66,6 +66,23 @@ Deno.test("readArchive() refuses gzipped files that are not tar", () =>
     );
   }));
 
+Deno.test("readArchive() refuses a negative size instead of going round in circles", () =>
+  inFolder(async (folder) => {
+    const archive = tar({ "a": new Uint8Array(600) });
+    const sum = parseInt(text(archive.subarray(148, 154)), 8);
+    const old = archive.subarray(124, 135).reduce((total, byte) => total + byte, 0);
+    const size = bytes("-0000001000");
+    archive.set(size, 124);
+    const changed = sum - old + size.reduce((total, byte) => total + byte, 0);
+    archive.set(bytes(changed.toString(8).padStart(6, "0")), 148);
+    await write(folder, { "a.tar": archive });
+    await assertRefused(
+      () => readArchive(`${folder}/a.tar`),
+      `Cannot open "${folder}/a.tar": it must be a tar archive, gzipped or not, got other data at byte 0. ` +
+        "Give a folder, a .tar or a .tar.gz file.",
+    );
+  }));
+
 Deno.test("readArchive() refuses cut and empty archives", () =>
   inFolder(async (folder) => {
     const whole = tar({ "a": new Uint8Array(2000) });

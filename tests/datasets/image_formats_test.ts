@@ -1,5 +1,7 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { imageDecoder } from "../../datasets/decode_image.ts";
 import { imageFolder } from "../../datasets/image_folder.ts";
+import { DatasetError } from "../../dsl/errors.ts";
 import { assertRefused, concat, flat, inFolder, jpeg, png, rawPng, tinyFolder, write } from "./fixtures.ts";
 
 const greyLine = (...samples: readonly number[]) => [0, ...samples]; // filter 0, then the row
@@ -133,6 +135,17 @@ Deno.test("imageFolder() refuses cut and damaged JPEG and PNG files", () =>
       assert(message.startsWith('Cannot decode "train/cat/a.png": its PNG data must be whole, got "'), message);
     }
   }));
+
+Deno.test("imageDecoder() goes on after a damaged file", async () => {
+  const decoder = imageDecoder();
+  const good = await jpeg(2, 77);
+  const damaged = good.slice(0, -20);
+  for (let time = 0; time < 3; time++) {
+    await assertRejects(() => decoder.decode("bad.jpg", damaged, () => {}), DatasetError);
+    const { samples, stride } = await decoder.decode("good.jpg", good, () => {});
+    assertEquals([samples.length, stride], [16, 4]);
+  }
+});
 
 Deno.test("imageFolder() refuses a set too large for memory before decoding it", () =>
   inFolder(async (folder) => {

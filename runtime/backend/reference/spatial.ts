@@ -3,8 +3,11 @@
 import type { ConvAttrs, NodeOf, Pair, PoolAttrs } from "../../ir/node.ts";
 import { type Tensor, tensor } from "./tensor.ts";
 
+/** A run of products in one row: y[y + k], k < length, meets x[x + k · step] under one filter element w. */
+type Row = (x: number, step: number, w: number, y: number, length: number) => void;
+
 /**
- * Visits every (image row, filter row) pair of a convolution: x[b, ci, h, w] meets w[co, cig, kh, kw] in
+ * Visits every (image row, filter element) pair of a convolution: x[b, ci, h, w] meets w[co, cig, kh, kw] in
  * y[b, co, oh, ow]. All three convolution primitives are this loop with another factor as the result.
  */
 function convolve(
@@ -13,7 +16,7 @@ function convolve(
   [channels, height, width]: readonly [number, number, number],
   [out, kh, kw]: readonly [number, number, number],
   [oh, ow]: Pair,
-  visit: (x: number, w: number, y: number) => void,
+  visit: Row,
 ): void {
   const { stride: [sh, sw], pad: [ph, pw], groups } = attrs;
   const [cg, og] = [channels / groups, out / groups];
@@ -25,15 +28,15 @@ function convolve(
         for (let r = 0; r < kh; r++) {
           for (let c = 0; c < kw; c++) {
             const w = ((co * cg + cig) * kh + r) * kw + c;
+            // Columns j whose element j · sw − pw + c lies inside the image.
+            const first = Math.max(0, Math.ceil((pw - c) / sw));
+            const end = Math.min(ow, Math.floor((width - 1 + pw - c) / sw) + 1);
+            if (end <= first) continue;
             for (let i = 0; i < oh; i++) {
               const h = i * sh - ph + r;
               if (h < 0 || h >= height) continue;
               const row = ((b * channels + ci) * height + h) * width;
-              const y = ((b * out + co) * oh + i) * ow;
-              for (let j = 0; j < ow; j++) {
-                const column = j * sw - pw + c;
-                if (column >= 0 && column < width) visit(row + column, w, y + j);
-              }
+              visit(row + first * sw - pw + c, sw, w, ((b * out + co) * oh + i) * ow + first, end - first);
             }
           }
         }
@@ -48,14 +51,11 @@ export function conv2d(node: NodeOf<"conv2d">, x: Tensor, w: Tensor, count: numb
   const [, channels, height, width] = x.shape as readonly [number, number, number, number];
   const [out, , kh, kw] = w.shape as readonly [number, number, number, number];
   const [xd, wd, yd] = [x.data, w.data, y.data];
-  convolve(
-    node.attrs,
-    count,
-    [channels, height, width],
-    [out, kh, kw],
-    [node.shape[2]!, node.shape[3]!],
-    (a, b, c) => yd[c] = yd[c]! + xd[a]! * wd[b]!,
-  );
+  const size = [node.shape[2]!, node.shape[3]!] as const;
+  convolve(node.attrs, count, [channels, height, width], [out, kh, kw], size, (a, step, b, c, length) => {
+    const factor = wd[b]!;
+    for (let k = 0; k < length; k++) yd[c + k] = yd[c + k]! + xd[a + k * step]! * factor;
+  });
   return y;
 }
 
@@ -65,14 +65,11 @@ export function conv2dInput(node: NodeOf<"conv2dInput">, g: Tensor, w: Tensor, c
   const [, channels, height, width] = node.shape as readonly [number, number, number, number];
   const [out, , kh, kw] = w.shape as readonly [number, number, number, number];
   const [xd, wd, gd] = [x.data, w.data, g.data];
-  convolve(
-    node.attrs,
-    count,
-    [channels, height, width],
-    [out, kh, kw],
-    [g.shape[2]!, g.shape[3]!],
-    (a, b, c) => xd[a] = xd[a]! + gd[c]! * wd[b]!,
-  );
+  const size = [g.shape[2]!, g.shape[3]!] as const;
+  convolve(node.attrs, count, [channels, height, width], [out, kh, kw], size, (a, step, b, c, length) => {
+    const factor = wd[b]!;
+    for (let k = 0; k < length; k++) xd[a + k * step] = xd[a + k * step]! + gd[c + k]! * factor;
+  });
   return x;
 }
 
@@ -82,14 +79,12 @@ export function conv2dFilter(node: NodeOf<"conv2dFilter">, x: Tensor, g: Tensor,
   const [, channels, height, width] = x.shape as readonly [number, number, number, number];
   const [out, , kh, kw] = node.shape as readonly [number, number, number, number];
   const [xd, wd, gd] = [x.data, w.data, g.data];
-  convolve(
-    node.attrs,
-    count,
-    [channels, height, width],
-    [out, kh, kw],
-    [g.shape[2]!, g.shape[3]!],
-    (a, b, c) => wd[b] = wd[b]! + xd[a]! * gd[c]!,
-  );
+  const size = [g.shape[2]!, g.shape[3]!] as const;
+  convolve(node.attrs, count, [channels, height, width], [out, kh, kw], size, (a, step, b, c, length) => {
+    let total = wd[b]!;
+    for (let k = 0; k < length; k++) total += xd[a + k * step]! * gd[c + k]!;
+    wd[b] = total;
+  });
   return w;
 }
 

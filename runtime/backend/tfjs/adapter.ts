@@ -15,8 +15,10 @@ export type Found =
  *
  * @param gpu `navigator.gpu` unless a test hands in another.
  */
-export async function findAdapter(options: { allowSoftware?: boolean; gpu?: GPU | undefined } = {}): Promise<Found> {
-  const gpu = "gpu" in options ? options.gpu : globalThis.navigator?.gpu;
+export async function findAdapter(
+  options: { readonly allowSoftware?: boolean; readonly gpu?: GPU } = {},
+): Promise<Found> {
+  const gpu = options.gpu ?? globalThis.navigator?.gpu;
   if (gpu === undefined) return { why: "this runtime has no WebGPU" };
   quietMesa();
   let adapter: GPUAdapter | null;

@@ -24,10 +24,18 @@ export interface Device {
   download(tensor: Tensor): Promise<Float32Array>;
 }
 
+/** What {@linkcode openTfjs} goes by. */
+export interface DeviceRequest {
+  readonly engine: TfjsEngine;
+  readonly allowSoftware?: boolean;
+  readonly gpu?: GPU;
+}
+
 /** Loads tfjs and starts an engine. @throws {BackendError} If this machine cannot. */
-export async function openTfjs(engine: TfjsEngine, allowSoftware: boolean): Promise<Device> {
+export async function openTfjs(request: DeviceRequest): Promise<Device> {
+  const { engine } = request;
   const tf: Tf = await import("@tensorflow/tfjs-core");
-  if (engine === "webgpu") return await openGpu(tf, allowSoftware);
+  if (engine === "webgpu") return await openGpu(tf, request);
   if (engine === "cpu") {
     await import("@tensorflow/tfjs-backend-cpu");
     await start(tf, "cpu");
@@ -50,8 +58,8 @@ async function start(tf: Tf, name: TfjsEngine): Promise<void> {
  *
  * tfjs holds one GPU for the whole process, so a device that still works is kept.
  */
-async function openGpu(tf: Tf, allowSoftware: boolean): Promise<Device> {
-  const found = await findAdapter({ allowSoftware });
+async function openGpu(tf: Tf, request: DeviceRequest): Promise<Device> {
+  const found = await findAdapter(request);
   if (found.adapter === undefined) {
     throw new BackendError(
       `Cannot start tfjs-webgpu: ${found.why}. Use the wasm backend, or set allowSoftware to compute on a software adapter.`,

@@ -21,6 +21,8 @@ export interface TfjsOptions {
   readonly engine: TfjsEngine;
   /** Accept a WebGPU adapter that computes on the processor. Default false. */
   readonly allowSoftware?: boolean;
+  /** WebGPU to ask for an adapter. Default `navigator.gpu`. */
+  readonly gpu?: GPU;
 }
 
 /**
@@ -36,7 +38,7 @@ export interface TfjsOptions {
  * @throws {BackendError} If the engine needs what this machine lacks.
  */
 export async function tfjs(options: TfjsOptions): Promise<Backend> {
-  const device = await openTfjs(options.engine, options.allowSoftware ?? false);
+  const device = await openTfjs(options);
   return {
     name: "tfjs",
     description: `${device.label} ${device.tf.version_core} (${device.details})`,

@@ -16,11 +16,12 @@ export type Layout = "lanes" | "rows";
 /** Samples that lie side by side. */
 export const lanes = 8;
 
-/** One logical axis: element i lies at i · stride, or for lanes at ⌊i / 8⌋ · stride + i mod 8; all in numbers. */
+/** One logical axis: element i lies at ⌊i / split⌋ · stride + i mod split, in numbers. */
 export interface Axis {
   readonly size: number;
   readonly stride: number;
-  readonly lanes: boolean;
+  /** Elements that lie side by side: 8 along the samples of lanes, else 1. */
+  readonly split: number;
 }
 
 /** The layout a node's value has. */
@@ -41,13 +42,13 @@ export function storageOf(shape: Shape, layout: Layout): number {
 /** Where elements lie, axis by axis. */
 export function axesOf(shape: Shape, layout: Layout): Axis[] {
   if (layout === "rows") {
-    return shape.map((size, i) => ({ size, stride: sizeOf(shape.slice(i + 1)), lanes: false }));
+    return shape.map((size, i) => ({ size, stride: sizeOf(shape.slice(i + 1)), split: 1 }));
   }
   const channels = shape[1] ?? 1;
   return shape.map((size, i) => {
-    if (i === 0) return { size, stride: lanes * sizeOf(shape.slice(1)), lanes: true };
-    if (i === 1) return { size, stride: lanes, lanes: false };
-    return { size, stride: lanes * channels * sizeOf(shape.slice(i + 1)), lanes: false };
+    if (i === 0) return { size, stride: lanes * sizeOf(shape.slice(1)), split: lanes };
+    if (i === 1) return { size, stride: lanes, split: 1 };
+    return { size, stride: lanes * channels * sizeOf(shape.slice(i + 1)), split: 1 };
   });
 }
 
@@ -93,14 +94,14 @@ function walk(
   let position = 0;
   const step = (level: number, start: number): void => {
     const axis = axes[level];
-    if (axis === undefined || (level === axes.length - 1 && !axis.lanes)) {
+    if (axis === undefined || (level === axes.length - 1 && axis.split === 1)) {
       const size = axis === undefined ? 1 : sizes[level]!;
       visit(start, size, axis?.stride ?? 1, position);
       position += size;
       return;
     }
     for (let i = 0; i < sizes[level]!; i++) {
-      step(level + 1, start + (axis.lanes ? Math.floor(i / lanes) * axis.stride + (i % lanes) : i * axis.stride));
+      step(level + 1, start + Math.floor(i / axis.split) * axis.stride + (i % axis.split));
     }
   };
   if (!sizes.includes(0)) step(0, offset);

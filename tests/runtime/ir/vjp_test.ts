@@ -45,7 +45,7 @@ async function gradients(check: Check): Promise<{
     ...names.map((name): StateEntry => ({ name, kind: "parameter", shape: check.parameters[name]! })),
     { name: "weights", kind: "buffer", shape },
   ];
-  const rows = Math.max(1, ...names.map((name) => check.parameters[name]![0] ?? 1));
+  const rows = check.parameters[names[0]!]![0] ?? 1;
   const work = { forward: Object.values(outputs), assigns: [], groups: [] };
   const program = segment(b, check.name, rows, [work], state, outputs);
   const engine = await reference().open(state);

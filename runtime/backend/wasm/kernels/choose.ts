@@ -95,11 +95,11 @@ export function clearAbsent(constants: { readonly block: number }): Kernel {
   });
 }
 
-/** Kernel (out): fills with zeros. */
-export function fillZero(constants: { readonly vectors: number }): Kernel {
-  return kernel("fillZero", constants, (features, { vectors }) => {
+/** Kernel (out, vectors): fills with zeros. */
+export function fillZero(): Kernel {
+  return kernel("fillZero", {}, (features) => {
     const func = new Func("fillZero", features);
-    const [out] = func.params("out");
+    const [out, vectors] = func.params("out", "vectors");
     nest(func, [{ count: vectors, steps: [f.vectorBytes] }], [out], ([at]) => func.store(at!, f.splat(0)));
     return func;
   });

@@ -1,0 +1,230 @@
+/**
+ * Online knowledge distillation from one sentence: the language, methods, datasets, and the trainer under them.
+ *
+ * @example
+ * ```ts
+ * import { cohort, run } from "./mod.ts";
+ * const pipeline = cohort("resnet32×3").leader().fuse().selfDistill();
+ * console.log(String(pipeline.explain()));
+ * await run(pipeline, { args: ["--dataset", "digits", "--epochs", "20", "--explain"] }); // without --explain it trains
+ * ```
+ *
+ * @module
+ */
+
+import type { Arch } from "./dsl/arch.ts";
+import { builtinArchs } from "./dsl/archs/mod.ts";
+import type { Dataset } from "./dsl/data.ts";
+import { didYouMean, OptionError, UnknownNameError } from "./dsl/errors.ts";
+import { equalJson } from "./dsl/json.ts";
+import type { Known } from "./dsl/known.ts";
+import { parseSpec, type Values } from "./dsl/parse_spec.ts";
+import type { AnyPipeline, Pipeline } from "./dsl/pipeline.ts";
+import { noNet } from "./dsl/refused.ts";
+import type { ScheduleSpec, TrainSpec } from "./dsl/spec.ts";
+import { trainSpec } from "./dsl/train.ts";
+import { cifar10, cifar100, dataset, digits, fashionMnist, imageFolder, synthetic, withLimit } from "./datasets/mod.ts";
+import { dml, ffsd, kd, vanilla } from "./methods/mod.ts";
+import type { RunFlags } from "./runtime/train/flags.ts";
+import { runProgram } from "./runtime/train/run.ts";
+import type { TrainResult } from "./runtime/train/train.ts";
+
+export * from "./dsl/mod.ts";
+export * from "./methods/mod.ts";
+export * from "./datasets/mod.ts";
+// In the language `run` is a further forward of a net; here that word runs a pipeline.
+export { run as forward } from "./dsl/value.ts";
+
+export type { Backend, BackendName, Engine, Feed, Numbers, Runner } from "./runtime/backend/backend.ts";
+export { pick } from "./runtime/backend/pick.ts";
+export { reference } from "./runtime/backend/reference/reference.ts";
+export {
+  backendSuite,
+  type Case,
+  type CaseRun,
+  type Outcome,
+  runCase,
+  type Tolerance,
+} from "./runtime/backend/suite.ts";
+export { compile, type Compiled, type CompileOptions, parameterCount } from "./runtime/compile/compile.ts";
+export type { CompileInput, Plan } from "./runtime/compile/resolve.ts";
+export type { EpochRecord, FitEvent } from "./runtime/train/fit.ts";
+export { flagHelp, parseFlags, type RunFlags } from "./runtime/train/flags.ts";
+export type { Accuracy, Metrics } from "./runtime/train/metrics.ts";
+export { decodeTensors, encodeTensors, type NamedTensor, type TensorFile } from "./runtime/train/safetensors.ts";
+export { decodeSnapshot, encodeSnapshot, type Position, type Snapshot } from "./runtime/train/snapshot.ts";
+export {
+  type Best,
+  deployed,
+  evaluate,
+  train,
+  type Trainable,
+  type TrainEvent,
+  type TrainResult,
+  type TrainRunOptions,
+  weightsOf,
+} from "./runtime/train/train.ts";
+
+/** Options of {@linkcode run}. */
+export interface ProgramOptions {
+  /** Flags; the process's own unless said. */
+  readonly args?: readonly string[];
+  /** Receives each line; `console.log` unless said. */
+  readonly print?: (line: string) => void;
+}
+
+/**
+ * Runs a pipeline as a program: reads the flags, trains, prints what comes of it and sets the exit code: 0, 1 after a
+ * mistake of the user, 130 after Ctrl-C. `--help` lists the flags; {@linkcode rebind} tells how they change a sentence.
+ *
+ * Needs `--allow-read --allow-write=runs` and nothing else, but `--allow-net` for `--download`.
+ *
+ * @example
+ * ```ts
+ * import { cohort, digits, run } from "./mod.ts";
+ * const pipeline = cohort("resnet8×2").mutual().on(digits()).train({ epochs: 10 });
+ * export default pipeline;
+ * if (import.meta.main) await run(pipeline);
+ * ```
+ */
+export async function run(
+  pipeline: AnyPipeline,
+  options: ProgramOptions = {},
+): Promise<TrainResult | undefined> {
+  return await runProgram({ ...options, apply: (flags) => rebind(pipeline, flags) });
+}
+
+/** What {@linkcode rebind} changes: those flags of a program that are about the sentence. */
+export type Rebinding = Partial<
+  Pick<RunFlags, "net" | "dataset" | "limit" | "download" | "epochs" | "batch" | "seed">
+>;
+
+/**
+ * The same sentence on another net, dataset or schedule. Every verb is said again, so that a spot the new net lacks is
+ * refused in the verb's own words.
+ *
+ * - `net`: every net gets that architecture, built in or one of the sentence's own.
+ * - `dataset`: a name or a path; whatever class counts the sentence was bound to are released.
+ * - `limit`: the first images of the training set, classes balanced; the held-out images stay.
+ * - `epochs`: milestones of the learning rate keep their place in the run (after half and three quarters, unless the
+ *   sentence has others); warm-ups, which are counted in epochs, stay as they are.
+ * - `batch`, `seed`: that number. The learning rate does not follow the batch.
+ *
+ * @throws {UnknownNameError} If there is no such net or dataset.
+ * @throws {UnknownSpotError} If a verb taps a spot that the new net lacks.
+ * @throws {OptionError} If a number is outside its range, or `download` is asked of a dataset that has no address.
+ *
+ * @example
+ * ```ts
+ * import { cifar100, cohort, rebind } from "./mod.ts";
+ * const pipeline = cohort("resnet32×3").leader().fuse().on(cifar100()).train({ epochs: 300 });
+ * const small = rebind(pipeline, { net: "resnet8", dataset: "digits", epochs: 20 });
+ * console.log(small.spec.train?.schedule.milestones); // [10, 15]
+ * ```
+ */
+export function rebind(pipeline: AnyPipeline, flags: Rebinding = {}): Pipeline<Known> {
+  const { dataset: _, train, ...sentence } = pipeline.spec;
+  const { net } = flags;
+  const archs = flags.dataset === undefined ? pipeline.archs : released(pipeline.archs);
+  if (net !== undefined && !Object.hasOwn({ ...builtinArchs, ...archs }, net)) {
+    throw new UnknownNameError(
+      `Cannot use --net: ${noNet(net)}.${didYouMean(net, Object.keys({ ...builtinArchs, ...archs }))}`,
+    );
+  }
+  const nets = sentence.nets.map((said) => ({ ...said, arch: net ?? said.arch }));
+  const methods = Object.fromEntries(
+    pipeline.methods.map(({ name }) => [name, (options: object) => {
+      return pipeline.methods.find((said) => said.name === name && equalJson(said.options, options))!;
+    }]),
+  );
+  const bound = parseSpec({ ...sentence, nets }, { methods, archs });
+  const data = datasetOf(pipeline.dataset, flags);
+  const on = data === undefined ? bound : bound.on(data) as unknown as Pipeline<Known>;
+  const settings = settingsOf(train, flags);
+  return settings === undefined ? on : on.train(settings);
+}
+
+/**
+ * What the names of a spec stand for when it says built-in things only, for {@linkcode parseSpec}.
+ *
+ * @example
+ * ```ts
+ * import { builtins, cohort, digits, parseSpec } from "./mod.ts";
+ * const text = JSON.stringify(cohort("resnet8×2").mutual().on(digits()).spec);
+ * console.log(String(parseSpec(text, builtins).explain()));
+ * ```
+ */
+export const builtins: Values = Object.freeze({
+  methods: Object.freeze({ dml, ffsd, kd, vanilla }),
+  datasets: Object.freeze({
+    digits: again(digits),
+    fashion_mnist: again(fashionMnist),
+    cifar10: again(cifar10),
+    cifar100: again(cifar100),
+    image_folder: again(imageFolder),
+    synthetic: again(({ channels, height, width, ...rest }) =>
+      synthetic({ ...rest, shape: [channels, height, width] })
+    ),
+  }),
+});
+
+/** Options of a dataset as a spec records them. */
+type Recorded = Dataset["options"];
+
+/** A dataset from its recorded options: nested ones are recorded as JSON text, and a limit stands beside them. */
+// deno-lint-ignore no-explicit-any -- recorded options are checked when they are equal to those of the value made
+function again(make: (options: any) => Dataset): (options: Recorded) => Dataset {
+  return ({ limit, testLimit, ...options }) => {
+    const nested = Object.entries(options).map(([key, value]) => {
+      return [key, key === "normalization" || key === "augment" ? JSON.parse(String(value)) : value];
+    });
+    const made = make(Object.fromEntries(nested));
+    if (limit === undefined) return made;
+    return withLimit(made, Number(limit), testLimit === undefined ? {} : { testLimit: Number(testLimit) });
+  };
+}
+
+/** Architectures without the class counts they were bound to. */
+function released(archs: Readonly<Record<string, Arch>>): Readonly<Record<string, Arch>> {
+  return Object.fromEntries(
+    Object.entries(archs).map(([name, arch]) => [name, Object.freeze({ ...arch, classes: undefined })]),
+  );
+}
+
+function datasetOf(said: Dataset | undefined, flags: Rebinding): Dataset | undefined {
+  const chosen = flags.dataset === undefined ? said : dataset(flags.dataset);
+  const fetched = flags.download === true && chosen !== undefined ? downloaded(chosen) : chosen;
+  return fetched === undefined || flags.limit === undefined ? fetched : withLimit(fetched, flags.limit);
+}
+
+const fetching = { fashion_mnist: fashionMnist, cifar10, cifar100 };
+
+function downloaded({ kind, name, options }: Dataset): Dataset {
+  if (!Object.hasOwn(fetching, kind)) {
+    throw new OptionError(
+      `Cannot use --download: it fetches ${Object.keys(fetching).join(", ")}, got ${name}. Leave it out.`,
+    );
+  }
+  const make = fetching[kind as keyof typeof fetching];
+  return again((settings) => make({ ...settings, download: true }))(options);
+}
+
+function settingsOf(said: TrainSpec | undefined, flags: Rebinding): TrainSpec | undefined {
+  const { epochs, batch, seed } = flags;
+  if (epochs === undefined && batch === undefined && seed === undefined) return said;
+  const before = said ?? trainSpec();
+  return trainSpec({
+    ...before,
+    ...(epochs === undefined ? {} : { epochs, schedule: rescaled(before, epochs) }),
+    ...(batch === undefined ? {} : { batch }),
+    ...(seed === undefined ? {} : { seed }),
+  });
+}
+
+function rescaled({ schedule, epochs: before }: TrainSpec, epochs: number): ScheduleSpec {
+  const usual = (count: number) => trainSpec({ epochs: count }).schedule.milestones;
+  const milestones = equalJson(schedule.milestones, usual(before))
+    ? usual(epochs)
+    : [...new Set(schedule.milestones.map((milestone) => Math.ceil(milestone * epochs / before)))];
+  return { ...schedule, milestones };
+}

@@ -1,0 +1,191 @@
+/**
+ * Turns nodes into steps: kernel calls on buffers whose addresses are decided later.
+ *
+ * @module
+ */
+
+import { type Node, type Shape, sizeOf } from "../../../ir/node.ts";
+import type { StepProgram } from "../../../ir/program.ts";
+import type { Kernel } from "../kernels/kernel.ts";
+import { axesOf, type Axis, blocksOf, type Layout, layoutOf, storageOf } from "../layout.ts";
+import { copyPieces } from "./pieces.ts";
+import { copy } from "../kernels/copy.ts";
+
+/** Memory that a program needs from its first to its last use. */
+export interface Buffer {
+  readonly bytes: number;
+  /** Address of state, which the plan does not move. */
+  readonly address?: number;
+  /** First and last step that uses it. */
+  first: number;
+  last: number;
+}
+
+/** An address: so many bytes into a buffer. */
+export interface Place {
+  readonly buffer: Buffer;
+  readonly offset: number;
+}
+
+/** What only a run knows: the number of samples, and which blocks and chunks of them are to be done. */
+export type RunValue = "count" | "firstBlock" | "lastBlock" | "firstChunk" | "lastChunk";
+
+/** An argument of a kernel. */
+export type Operand = Place | RunValue | number;
+
+/** One kernel call. */
+export interface Step {
+  readonly kernel: Kernel;
+  readonly operands: readonly Operand[];
+}
+
+/** The samples a kernel runs over: those of the run, or all of a tensor that has no batch axis. */
+export interface Range {
+  readonly blocks: readonly [Operand, Operand];
+  readonly chunks: readonly [Operand, Operand];
+  readonly count: Operand;
+  /** Most blocks there may be, how many make a chunk, and most chunks. */
+  readonly most: number;
+  readonly chunk: number;
+  readonly mostChunks: number;
+}
+
+/**
+ * Chunks a reduction over the batch is cut into, at most: the most threads that can share one.
+ * It must not depend on the number of threads, since the order of additions follows from it.
+ */
+const chunks = 8;
+
+/** Blocks of one chunk for a batch. */
+export function chunkOf(batch: number): number {
+  return Math.ceil(blocksOf(batch) / chunks);
+}
+
+/** Buffers and steps of a program in the making. */
+export class Site {
+  readonly program: StepProgram;
+  /** Every buffer made so far. */
+  readonly buffers: Buffer[] = [];
+  readonly #values = new Map<number, Place>();
+  readonly #converted = new Map<number, Place>();
+  #steps: Step[] = [];
+  #position = 0;
+
+  /** A site for the nodes of `program`. */
+  constructor(program: StepProgram) {
+    this.program = program;
+  }
+
+  /** Number of steps so far, segment starts included. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** A node of the program. */
+  node(id: number): Node {
+    return this.program.nodes[id]!;
+  }
+
+  /** Memory for `numbers` floats, used from here on. */
+  allocate(numbers: number): Place {
+    // Vectors may reach over the end of what they load.
+    const bytes = 4 * numbers + 16;
+    const buffer: Buffer = { bytes, first: this.#position, last: this.#position };
+    this.buffers.push(buffer);
+    return { buffer, offset: 0 };
+  }
+
+  /** Says where a node's value lies, in the node's own layout. */
+  define(id: number, place: Place): void {
+    this.#values.set(id, place);
+  }
+
+  /** Where a node's value lies, if it is known. */
+  known(id: number): Place | undefined {
+    return this.#values.get(id);
+  }
+
+  /** A node's value in a layout, converted if need be; conversions are remembered until the segment's end. */
+  read(id: number, layout: Layout = layoutOf(this.node(id))): Place {
+    const node = this.node(id);
+    const value = this.#values.get(id);
+    if (value === undefined) throw new RangeError(`Cannot lower node ${id}: it is used before it is computed.`);
+    if (layoutOf(node) === layout) return value;
+    const known = this.#converted.get(id);
+    if (known !== undefined) return known;
+    const place = this.allocate(storageOf(node.shape, layout));
+    this.copy(value, axesOf(node.shape, layoutOf(node)), place, axesOf(node.shape, layout));
+    this.#converted.set(id, place);
+    return place;
+  }
+
+  /** Memory for a node's value in `layout`, filled by `write`, then brought into the node's own layout. */
+  produce(node: Node, layout: Layout, write: (out: Place) => void): void {
+    const own = layoutOf(node);
+    const out = this.allocate(storageOf(node.shape, own));
+    this.define(node.id, out);
+    if (own === layout) return write(out);
+    const natural = this.allocate(storageOf(node.shape, layout));
+    write(natural);
+    this.copy(natural, axesOf(node.shape, layout), out, axesOf(node.shape, own));
+  }
+
+  /** Adds a kernel call. */
+  step(kernel: Kernel, ...operands: readonly Operand[]): void {
+    for (const operand of operands) if (typeof operand === "object") this.use(operand);
+    this.#steps.push({ kernel, operands });
+    this.#position++;
+  }
+
+  /** Keeps a buffer alive up to here. */
+  use({ buffer }: Place): void {
+    buffer.first = Math.min(buffer.first, this.#position);
+    buffer.last = Math.max(buffer.last, this.#position);
+  }
+
+  /** Ends a segment and gives its steps. */
+  cut(): readonly Step[] {
+    const steps = this.#steps;
+    this.#steps = [];
+    this.#converted.clear();
+    this.#position++;
+    return steps;
+  }
+
+  /** The samples of a tensor: those of the run if its first axis is the batch, else all of them. */
+  range(node: { readonly shape: Shape; readonly batch: readonly number[] }): Range {
+    const samples = node.shape[0]!;
+    const most = blocksOf(samples);
+    const chunk = chunkOf(samples);
+    const mostChunks = Math.ceil(most / chunk);
+    const sizes = { most, chunk, mostChunks };
+    if (node.batch.includes(0)) {
+      return { blocks: ["firstBlock", "lastBlock"], chunks: ["firstChunk", "lastChunk"], count: "count", ...sizes };
+    }
+    return { blocks: [0, most], chunks: [0, mostChunks], count: samples, ...sizes };
+  }
+
+  /** Copies every element; with `range`, both sides have samples along axis 0 side by side and only those move. */
+  copy(from: Place, fromAxes: readonly Axis[], to: Place, toAxes: readonly Axis[], range?: Range): void {
+    if (range !== undefined) {
+      const [f, t] = [fromAxes[0]!, toAxes[0]!];
+      const rest = fromAxes.slice(1).map(({ size, stride }, i) => ({ size, from: stride, to: toAxes[i + 1]!.stride }));
+      const axes = [...rest, { size: f.split, from: 1, to: 1 }];
+      const kernel = copy({ axes, blocks: { from: f.stride, to: t.stride } });
+      return this.step(kernel, from, to, ...range.blocks);
+    }
+    for (const piece of copyPieces(fromAxes, toAxes)) {
+      this.step(copy({ axes: piece.axes }), at(from, piece.from), at(to, piece.to));
+    }
+  }
+}
+
+/** The place `numbers` floats further on. */
+export function at({ buffer, offset }: Place, numbers: number): Place {
+  return { buffer, offset: offset + 4 * numbers };
+}
+
+/** Number of elements of one sample. */
+export function sampleSize(shape: Shape): number {
+  return sizeOf(shape.slice(1));
+}
