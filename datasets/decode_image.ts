@@ -74,15 +74,14 @@ async function jpegCodec(): Promise<Codec> {
   const module = await factory({ noInitialRun: true, print: () => {}, printErr: (line: string) => said.push(line) });
   return (header, bytes) => {
     said.length = 0;
-    let image: ImageData | null;
+    let image: ImageData | null = null;
     try {
       image = module.decode(bytes.slice(), false);
     } catch {
       // The codec throws its exit status; what was wrong it has said before.
-      throw new Error(said.at(-1) ?? "no reason given");
     }
     const cut = said.find((line) => line.startsWith("Premature end"));
-    if (cut !== undefined || image === null) throw new Error(cut ?? said[0] ?? "no image");
+    if (cut !== undefined || image === null) throw new Error(cut ?? said.at(-1) ?? "no image");
     return { header, samples: image.data as Uint8ClampedArray, stride: 4 };
   };
 }

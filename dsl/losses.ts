@@ -24,6 +24,7 @@ import {
   sumOver,
 } from "./expr.ts";
 import type { Term } from "./graph.ts";
+import { requireScores, type Scores } from "./refused.ts";
 import { cutUnlessLive, labels, logits, type NetRef, node, stop, type Value } from "./value.ts";
 
 /**
@@ -38,7 +39,8 @@ import { cutUnlessLive, labels, logits, type NetRef, node, stop, type Value } fr
  * console.log(crossEntropy(logits({ id: "student", view: 0 })).kind); // sample
  * ```
  */
-export function crossEntropy(scores: Value<"logits">): Value<"sample"> {
+export function crossEntropy<S extends Value>(scores: S & Scores<S>): Value<"sample"> {
+  requireScores("measure a cross-entropy", scores);
   return node("crossEntropy", "sample", [scores, labels]);
 }
 
@@ -75,11 +77,12 @@ export interface DivergenceOptions {
  *
  * Source: Hinton, Vinyals, Dean 2015, section 2.
  */
-export function kl(
-  student: Value<"logits">,
-  target: Value<"logits">,
+export function kl<S extends Value, T extends Value>(
+  student: S & Scores<S>,
+  target: T & Scores<T>,
   options: DivergenceOptions = {},
 ): Value<"sample"> {
+  for (const scores of [student, target]) requireScores("measure a divergence", scores);
   const { temperature = 1, squared = true, epsilon = 0 } = options;
   if (!(Number.isFinite(temperature) && temperature > 0)) {
     throw new RangeError(

@@ -8,6 +8,7 @@ import { BackendError, didYouMean, UnknownNameError } from "../../dsl/errors.ts"
 import type { Backend, BackendName } from "./backend.ts";
 import { findAdapter } from "./tfjs/adapter.ts";
 import type { TfjsEngine } from "./tfjs/device.ts";
+import type { WasmOptions } from "./wasm/wasm.ts";
 
 /** What may be asked for: a choice by what the machine has, a backend by name, or one engine of tfjs. */
 export type BackendRequest = "auto" | BackendName | { readonly name: "tfjs"; readonly engine: TfjsEngine };
@@ -21,9 +22,6 @@ export interface PickOptions {
   /** WebGPU to ask for an adapter. Default `navigator.gpu`. */
   readonly gpu?: GPU;
 }
-
-/** Options of the wasm backend. */
-export type WasmOptions = NonNullable<Parameters<typeof import("./wasm/wasm.ts").wasm>[0]>;
 
 /** A backend, and why it is this one. */
 export interface Picked extends Backend {
@@ -87,7 +85,7 @@ async function automatic(options: PickOptions): Promise<Picked> {
 
 async function ownWasm(reason: string, options: PickOptions): Promise<Picked> {
   const { wasm } = await import("./wasm/wasm.ts");
-  return picked(await wasm(options.wasm ?? {}), reason);
+  return picked(wasm(options.wasm), reason);
 }
 
 /** Kernels of tfjs under the name that own WGSL kernels will have. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Arch, type Stage } from "../../dsl/arch.ts";
+import type { Arch, Stage } from "../../dsl/arch.ts";
 import { ClassCountError, CohortError, didYouMean, OptionError, UnknownNameError } from "../../dsl/errors.ts";
 import type { LossGraph, OptimizerOverride, Role } from "../../dsl/graph.ts";
 import type { Layer } from "../../dsl/layers.ts";

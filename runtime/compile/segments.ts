@@ -52,17 +52,28 @@ export function segment(
     const suffix = phases.length > 1 ? ` ${index + 1}` : "";
     const last = index === phases.length - 1 ? Object.values(outputs).filter((id) => !isUpdateNode(phases, id)) : [];
     const roots = [...phase.forward, ...phase.assigns.map(effectNode), ...last];
-    const gates = phase.groups.flatMap((group) => group.gate ?? []);
-    segments.push({ name: `forward${suffix}`, nodes: place([...roots, ...gates]), effects: phase.assigns });
-    for (const team of teams(b, phase.groups, placed)) {
+    const forward = place([...roots, ...phase.groups.flatMap((group) => group.gate ?? [])]);
+    const found = teams(b, phase.groups, placed);
+    const common = neededBySeveral(b, found, placed);
+    for (const id of common) placed.add(id);
+    const updates = found.map((team): Segment => {
       const gate = commonGate(team);
-      segments.push({
+      return {
         name: `update ${team.map((group) => group.id).join("+")}`,
         nodes: place(team.flatMap((group) => group.effects.map(effectNode))),
         effects: team.flatMap((group) => group.effects),
         ...(gate === undefined ? {} : { gate }),
-      });
-    }
+      };
+    });
+    const reread = buffersRead(b, updates);
+    const late = phase.assigns.filter((effect) => effect.kind === "assign" && reread.has(effect.state));
+    segments.push({
+      name: `forward${suffix}`,
+      nodes: [...forward, ...common].sort((x, y) => x - y),
+      effects: phase.assigns.filter((effect) => !late.includes(effect)),
+    });
+    segments.push(...updates);
+    if (late.length > 0) segments.push({ name: `statistics${suffix}`, nodes: [], effects: late });
   });
   return compact(b, name, batch, segments, state, outputs);
 }
@@ -90,9 +101,29 @@ function missing(b: GraphBuilder, roots: readonly number[], placed: ReadonlySet<
   return [...found].sort((x, y) => x - y);
 }
 
+/** Nodes of more than one team of which one may be skipped: they run with the forward, so that all can read them. */
+function neededBySeveral(b: GraphBuilder, found: readonly GroupUpdate[][], placed: ReadonlySet<number>): number[] {
+  const needed = found.map((team) => new Set(missing(b, team.flatMap((g) => g.effects.map(effectNode)), placed)));
+  return [
+    ...new Set(
+      found.flatMap((team, i) =>
+        team[0]!.gate === undefined
+          ? []
+          : [...needed[i]!].filter((id) => needed.some((other, j) => j !== i && other.has(id)))
+      ),
+    ),
+  ];
+}
+
+/** Names of the buffers that backward passes read: their new values have to wait. */
+function buffersRead(b: GraphBuilder, updates: readonly Segment[]): Set<string> {
+  const leaves = updates.flatMap(({ nodes }) => nodes.flatMap((id) => b.node(id).inputs)).map((id) => b.node(id));
+  return new Set(leaves.flatMap((leaf) => (leaf.op === "buffer" ? [leaf.attrs.name] : [])));
+}
+
 /**
  * Groups that have to update together: those that share a term, and those whose backward pass reads parameters
- * another group of the phase would have changed before.
+ * another team of the phase would have changed before.
  */
 function teams(b: GraphBuilder, groups: readonly GroupUpdate[], placed: ReadonlySet<number>): GroupUpdate[][] {
   const reads = groups.map((group) => {
@@ -100,20 +131,23 @@ function teams(b: GraphBuilder, groups: readonly GroupUpdate[], placed: Readonly
     return new Set(nodes.flatMap((id) => b.node(id).inputs).filter((id) => b.node(id).op === "parameter"));
   });
   const team = groups.map((_, i) => i);
-  const join = (i: number, j: number): void => {
-    const [from, to] = [team[Math.max(i, j)]!, team[Math.min(i, j)]!];
+  const join = (i: number, j: number): boolean => {
+    const [from, to] = [Math.max(team[i]!, team[j]!), Math.min(team[i]!, team[j]!)];
     team.forEach((root, k) => {
       if (root === from) team[k] = to;
     });
+    return from !== to;
   };
-  groups.forEach((group, i) =>
-    groups.forEach((other, j) => {
-      const shares = group.partners.has(other.id);
-      const stale = j < i && [...other.parameters].some((leaf) => reads[i]!.has(leaf));
-      if (i !== j && (shares || stale)) join(i, j);
-    })
-  );
-  const roots = [...new Set(team)];
+  groups.forEach((group, i) => groups.forEach((other, j) => group.partners.has(other.id) && join(i, j)));
+  // A team runs in the place of its first group, so every joining may move others before a group that reads them.
+  const joinStale = (): boolean =>
+    groups.some((_, i) =>
+      groups.some((other, j) =>
+        team[j]! < team[i]! && [...other.parameters].some((leaf) => reads[i]!.has(leaf)) && join(i, j)
+      )
+    );
+  while (joinStale());
+  const roots = [...new Set(team)].sort((x, y) => x - y);
   return roots.map((root) => groups.filter((_, i) => team[i] === root)).filter((members) =>
     members.some((group) => group.effects.length > 0)
   );

@@ -25,7 +25,7 @@ const entries: readonly Entry[] = [
     title: "wasm",
     open: async () => {
       const { wasm } = await import("../../runtime/backend/wasm/wasm.ts");
-      return await wasm({});
+      return wasm();
     },
   },
   { title: "tfjs-cpu", open: () => tfjs({ engine: "cpu" }) },

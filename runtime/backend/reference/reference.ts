@@ -79,6 +79,7 @@ class ReferenceRunner implements Runner {
   run(feed: Feed): Promise<void> {
     this.#count = feed.count;
     this.#skipped = [];
+    this.#values.fill(undefined);
     for (const node of this.#program.nodes) if (isLeaf(node)) this.#values[node.id] = this.#leaf(node, feed);
     for (const segment of this.#program.segments) {
       if (segment.gate !== undefined && this.#value(segment.gate).data[0]! > 0) {
@@ -181,7 +182,8 @@ const kernels: Readonly<Record<Exclude<Primitive, "parameter" | "buffer" | "inpu
     concat: concat as Kernel,
     slice: ((node, [x]) => slice(node, x!)) as Kernel,
     padAxis: ((node, [x]) => padAxis(node, x!)) as Kernel,
-    reshape: ((node: Node, [x]) => tensor(node.shape, x!.data)) as Kernel,
+    // A copy: state that is reshaped keeps the value it had when the node ran.
+    reshape: ((node: Node, [x]) => tensor(node.shape, x!.data.slice())) as Kernel,
     permute: ((node, [x]) => permute(node, x!)) as Kernel,
   };
 

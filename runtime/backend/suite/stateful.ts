@@ -119,7 +119,7 @@ function assignedLate(): Case {
 
 /** Gates, order of segments, and several programs over one state. */
 export function segmentCases(): Case[] {
-  return [gated(), gateOfData(), ordered(), kept(), shared()];
+  return [gated(), gateOfData(), ordered(), shared()];
 }
 
 function gated(): Case {
@@ -179,24 +179,6 @@ function ordered(): Case {
   sketch.segment("second");
   sketch.output("after", sketch.elementwise(call("add", input(0), value(1)), [w]));
   const name = "a later segment reads the updated parameter";
-  const runs = [{ count: 3, uniforms: { rate: 0.5 } }, { count: 3, uniforms: { rate: 0.25 } }];
-  return makeCase({ topic: "segments", name, sketches: [sketch], runs, tolerance: rounding });
-}
-
-/** What a segment computed stays, even where nothing but the shape differs from a state that is written later. */
-function kept(): Case {
-  const sketch = new Sketch(3);
-  const w = sketch.parameter("w", [2, 3]);
-  const flat = sketch.reshape(w, [6]);
-  const turned = sketch.permute(w, [0, 1]);
-  const part = sketch.slice(w, 0, 0, 2);
-  const half = { kind: "sgd", parameter: "w", rate: "rate", weightDecay: 0, momentum: 0, nesterov: false } as const;
-  sketch.effect({ ...half, gradient: sketch.elementwise(call("square", input(0)), [w]) });
-  sketch.segment("second");
-  for (const [name, id] of Object.entries({ flat, turned, part })) {
-    sketch.output(name, sketch.elementwise(call("neg", input(0)), [id]));
-  }
-  const name = "a reshaped parameter keeps its numbers when the parameter is updated";
   const runs = [{ count: 3, uniforms: { rate: 0.5 } }, { count: 3, uniforms: { rate: 0.25 } }];
   return makeCase({ topic: "segments", name, sketches: [sketch], runs, tolerance: rounding });
 }

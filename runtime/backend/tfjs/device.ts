@@ -50,7 +50,8 @@ export async function openTfjs(request: DeviceRequest): Promise<Device> {
 
 async function start(tf: Tf, name: TfjsEngine): Promise<void> {
   if (await tf.setBackend(name)) return;
-  throw new BackendError(`Cannot start tfjs-${name}: its set-up failed. Choose another backend.`);
+  const next = name === "wasm" ? "Its .wasm file has to be readable (--allow-read); or choose" : "Choose";
+  throw new BackendError(`Cannot start tfjs-${name}: its set-up failed. ${next} another backend.`);
 }
 
 /**

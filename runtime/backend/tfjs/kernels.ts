@@ -4,7 +4,7 @@ import type { NodeOf, Primitive } from "../../ir/node.ts";
 import { averagePool, averagePoolInput, conv2d, conv2dFilter, conv2dInput, maxPool, maxPoolInput } from "./convolve.ts";
 import { insideAxis, insidePermutation, insideShape, type Tensor, type Tf, toBorder, toInside } from "./layout.ts";
 import { batchNorm, batchNormInput, batchNormSums, batchStats } from "./norm.ts";
-import { type Instruction, runInstructions } from "./scalars.ts";
+import { indicator, type Instruction, runInstructions } from "./scalars.ts";
 
 /** Primitives that compute. */
 export type Computing = Exclude<Primitive, "parameter" | "buffer" | "input" | "uniform" | "constant">;
@@ -39,7 +39,7 @@ export const kernels: { readonly [P in Computing]: Kernel<P> } = {
   batchNormSums: ({ tf, attrs }, [g, x, stats]) => batchNormSums(tf, g!, x!, stats!, attrs.epsilon),
   batchNormInput: ({ tf, attrs }, [g, x, stats, gamma, sums]) =>
     batchNormInput(tf, [g!, x!, stats!, gamma!, sums!], attrs.epsilon),
-  oneHot: ({ tf, attrs }, [labels]) => tf.oneHot(tf.cast(labels!, "int32"), attrs.classes, 1, 0, "float32"),
+  oneHot: ({ tf, attrs }, [labels]) => oneHot(tf, labels!, attrs.classes),
   kthSmallest: ({ tf, attrs }, [x]) => kthSmallest(tf, x!, attrs.k),
   concat: ({ tf, attrs }, parts) => tf.concat([...parts], insideAxis(attrs.axis, parts[0]!.shape.length)),
   slice: ({ tf, attrs }, [x]) => {
@@ -57,6 +57,12 @@ export const kernels: { readonly [P in Computing]: Kernel<P> } = {
 
 function axesOf(x: Tensor, axes: readonly number[]): number[] {
   return axes.map((axis) => insideAxis(axis, x.shape.length));
+}
+
+/** By comparison: tfjs's own kernel writes integers on one engine, whose bytes another takes for floats. */
+function oneHot(tf: Tf, labels: Tensor, classes: number): Tensor {
+  const columns = tf.reshape(tf.range(0, classes), [1, classes]);
+  return indicator(tf, tf.equal(tf.reshape(labels, [labels.shape[0]!, 1]), columns));
 }
 
 /** The k largest of −x, sorted: the last one is minus the k-th smallest of x. */

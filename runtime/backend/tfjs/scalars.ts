@@ -32,7 +32,7 @@ export function instructions(expr: Expr): readonly Instruction[] {
 }
 
 /** 1 or 0. No cast: on WebGPU it renames a tensor of truth values and leaves its bytes, which later kernels misread. */
-function indicator(tf: Tf, condition: Tensor): Tensor {
+export function indicator(tf: Tf, condition: Tensor): Tensor {
   return tf.where(condition, tf.scalar(1), tf.scalar(0));
 }
 

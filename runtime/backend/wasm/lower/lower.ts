@@ -103,14 +103,16 @@ export function lower(program: StepProgram, state: (name: string) => StatePlace)
   };
   const inputs = new Map<string, { node: Node; place: Place }>();
   const constants: { value: number; numbers: number; place: Place }[] = [];
+  const read = nodesRead(program);
   for (const node of program.nodes) {
     if (node.op === "parameter" || node.op === "buffer") site.define(node.id, statePlace(node.attrs.name));
     else if (node.op === "uniform") site.define(node.id, uniform(node.attrs.name));
     else if (node.op === "constant") {
+      if (!read.has(node.id)) continue;
       const numbers = storageOf(node.shape, layoutOf(node));
-      const place = pinned(site.allocate(isRead(program, node.id) ? numbers : 0));
+      const place = pinned(site.allocate(numbers));
       site.define(node.id, place);
-      if (place.buffer.bytes > 4 * numbers) constants.push({ value: node.attrs.value, numbers, place });
+      constants.push({ value: node.attrs.value, numbers, place });
     } else if (node.op === "input") {
       const known = inputs.get(node.attrs.name);
       const place = known?.place ?? site.allocate(storageOf(node.shape, layoutOf(node)));
@@ -118,7 +120,13 @@ export function lower(program: StepProgram, state: (name: string) => StatePlace)
       inputs.set(node.attrs.name, { node, place });
     }
   }
-  const segments = program.segments.map((segment) => lowerSegment(site, segment, statePlace, uniform));
+  const gated: [number, number][] = [];
+  const segments = program.segments.map((segment) => {
+    const start = site.position;
+    const lowered = lowerSegment(site, segment, statePlace, uniform);
+    if (segment.gate !== undefined) gated.push([start, site.position]);
+    return lowered;
+  });
   const outputs = new Map<string, { node: Node; place: Place }>();
   for (const [name, id] of Object.entries(program.outputs)) {
     const place = site.known(id);
@@ -126,6 +134,7 @@ export function lower(program: StepProgram, state: (name: string) => StatePlace)
     place.buffer.last = Infinity;
     outputs.set(name, { node: site.node(id), place });
   }
+  keepWhenSkipped(site.buffers, gated);
   return { segments, buffers: site.buffers, inputs, uniforms, constants, outputs };
 }
 
@@ -136,13 +145,17 @@ function pinned(place: Place): Place {
   return place;
 }
 
-/** Whether a constant is read as a tensor; element-wise nodes have it in their expression. */
-function isRead(program: StepProgram, id: number): boolean {
-  return Object.values(program.outputs).includes(id) ||
-    program.segments.some(({ gate, effects, nodes }) =>
-      gate === id || effects.some((effect) => (effect.kind === "assign" ? effect.node : effect.gradient) === id) ||
-      nodes.some((n) => program.nodes[n]!.op !== "elementwise" && program.nodes[n]!.inputs.includes(id))
-    );
+/** Nodes whose values are read from memory; an element-wise node has constants in its expression. */
+function nodesRead(program: StepProgram): Set<number> {
+  const read = new Set(Object.values(program.outputs));
+  for (const { gate, effects, nodes } of program.segments) {
+    if (gate !== undefined) read.add(gate);
+    for (const effect of effects) read.add(effect.kind === "assign" ? effect.node : effect.gradient);
+    for (const node of nodes.map((id) => program.nodes[id]!)) {
+      if (node.op !== "elementwise") node.inputs.forEach((id) => read.add(id));
+    }
+  }
+  return read;
 }
 
 function lowerSegment(
@@ -151,8 +164,6 @@ function lowerSegment(
   state: (name: string) => Place,
   uniform: (name: string) => Place,
 ): LoweredSegment {
-  const start = site.position;
-  const before = site.buffers.length;
   const gate = segment.gate === undefined ? undefined : site.read(segment.gate, "rows");
   if (gate !== undefined) site.use(gate);
   for (const id of segment.nodes) {
@@ -164,19 +175,15 @@ function lowerSegment(
   const advanced = new Set<string>();
   for (const effect of segment.effects) lowerEffect(site, effect, state, uniform, advanced);
   const steps = site.cut();
-  if (segment.gate !== undefined) keepIfSkipped(site, before, start);
   return gate === undefined ? { name: segment.name, steps } : { name: segment.name, gate, steps };
 }
 
-/** What a skipped segment leaves behind is what it computed last: nothing else may have used that memory. */
-function keepIfSkipped(site: Site, before: number, start: number): void {
-  const end = site.position;
-  const escape = (buffer: Buffer): void => {
-    if (buffer.last < end) return;
-    buffer.first = 0;
-    buffer.last = Infinity;
-  };
-  site.onFinish(() => site.buffers.slice(before).filter(({ first }) => first >= start && first < end).forEach(escape));
+/** What a skipped segment leaves behind is what it computed last: nothing else may use that memory. */
+function keepWhenSkipped(buffers: readonly Buffer[], gated: readonly (readonly [number, number])[]): void {
+  for (const buffer of buffers) {
+    const skippable = gated.some(([start, end]) => buffer.first >= start && buffer.first < end && buffer.last >= end);
+    if (skippable) [buffer.first, buffer.last] = [0, Infinity];
+  }
 }
 
 function lowerEffect(

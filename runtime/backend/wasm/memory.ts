@@ -1,0 +1,80 @@
+/**
+ * The one memory of an engine: regions for state and for each program.
+ *
+ * @module
+ */
+
+import { BackendError } from "../../../dsl/errors.ts";
+import { align } from "./arena.ts";
+import { maximumPages } from "./assembler/module.ts";
+
+const pageBytes = 65536;
+const gibibyte = 2 ** 30;
+
+/** Most bytes a memory can have. */
+export const maximumBytes: number = maximumPages * pageBytes;
+
+interface Region {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A growing memory whose regions are handed out and taken back. */
+export class EngineMemory {
+  /** What kernels import. */
+  readonly memory: WebAssembly.Memory = new WebAssembly.Memory({ initial: 1, maximum: maximumPages });
+  #regions: Region[] = [];
+  #floats: Float32Array = new Float32Array(this.memory.buffer);
+
+  /** All of memory as numbers; valid until the next region is handed out. */
+  get floats(): Float32Array {
+    if (this.#floats.buffer !== this.memory.buffer) this.#floats = new Float32Array(this.memory.buffer);
+    return this.#floats;
+  }
+
+  /**
+   * Start of a free region of `bytes`, cleared.
+   *
+   * @throws {BackendError} If 4 GiB, or this machine, have no room for it.
+   */
+  reserve(bytes: number, purpose: string): number {
+    let start = 0;
+    for (const region of this.#regions) {
+      if (region.start - start >= bytes) break;
+      start = region.end;
+    }
+    const end = start + align(bytes);
+    if (end > maximumBytes) {
+      throw new BackendError(
+        `Cannot ${purpose}: WebAssembly memory holds at most ${gibibytes(maximumBytes)}, got a need of ${
+          gibibytes(end)
+        }. Use a smaller batch.`,
+      );
+    }
+    this.#grow(end, purpose);
+    this.#regions = [...this.#regions, { start, end }].sort((a, b) => a.start - b.start);
+    this.floats.fill(0, start / 4, end / 4);
+    return start;
+  }
+
+  /** Takes a region back. */
+  release(start: number): void {
+    this.#regions = this.#regions.filter((region) => region.start !== start);
+  }
+
+  #grow(end: number, purpose: string): void {
+    const missing = Math.ceil((end - this.memory.buffer.byteLength) / pageBytes);
+    if (missing <= 0) return;
+    try {
+      this.memory.grow(missing);
+    } catch {
+      throw new BackendError(
+        `Cannot ${purpose}: this machine has no room for a memory of ${gibibytes(end)}. Use a smaller batch.`,
+      );
+    }
+  }
+}
+
+function gibibytes(bytes: number): string {
+  return `${(bytes / gibibyte).toFixed(2)} GiB`;
+}
