@@ -4,7 +4,7 @@
  * @module
  */
 import { Command } from "@cliffy/command";
-import { type AnyPipeline, type OpenDataset, rebind, resnet8, solo } from "../mod.ts";
+import { type OpenDataset, rebind, resnet8, solo } from "../mod.ts";
 import pipeline from "../pipelines/ffsd_digits.ts";
 import { RunFolder } from "../runtime/train/run_folder.ts";
 import { train, type Trainable, type TrainResult } from "../runtime/train/train.ts";
@@ -44,7 +44,7 @@ async function demo(options: DemoOptions, signal: AbortSignal): Promise<void> {
   const began = performance.now();
   const { epochs, seed, runs } = options;
   const cohort = rebind(pipeline, { seed, ...(epochs === undefined ? {} : { epochs }) });
-  const alone = rebind(solo(resnet8).on(cohort.dataset!).train(cohort.spec.train!));
+  const alone = solo(resnet8).on(cohort.dataset!).train(cohort.spec.train!);
   const data = await cohort.dataset!.open({ signal });
   console.log(`Sentence: cohort("resnet8×3").leader().fuse().selfDistill()`);
   console.log("Two common students and a leader; a fusion module makes one teacher of the students' maps.\n");
@@ -70,12 +70,12 @@ async function demo(options: DemoOptions, signal: AbortSignal): Promise<void> {
 }
 
 async function trainShown(
-  sentence: Trainable & AnyPipeline,
+  sentence: Trainable,
   data: OpenDataset,
   options: { readonly runs: string | false; readonly name?: string },
   signal: AbortSignal,
 ): Promise<TrainResult> {
-  const view = new TrainingView(sentence.spec.train!.epochs);
+  const view = new TrainingView(sentence.spec.train!.epochs, { start: options.runs !== false });
   try {
     return await train(sentence, { ...options, data, signal, report: (event) => view.report(event) });
   } finally {

@@ -17,6 +17,9 @@ export type Precision = Backend["precision"];
 /** Agreement of float64 with float64. */
 export const EXACT = 1e-8;
 
+/** Agreement where the float64 run read inputs that the file holds rounded to float32 (relative 2⁻²⁴ each). */
+export const ROUNDED_INPUTS = 1e-7;
+
 /** Agreement of regenerated tensors with their check sums. */
 export const REGENERATED = 1e-10;
 

@@ -9,17 +9,23 @@ import { duration, percent } from "./format.ts";
 import { Progress, type ProgressOptions } from "./progress.ts";
 import { table } from "./table.ts";
 
+/** How a {@linkcode TrainingView} shows a run. */
+export interface TrainingViewOptions extends ProgressOptions {
+  /** Say backend, data and memory at the start; yes unless said. */
+  readonly start?: boolean;
+}
+
 /** Shows the events of a run; call {@linkcode TrainingView.stop} at its end, also when it fails. */
 export class TrainingView {
   readonly #epochs: number;
-  readonly #options: ProgressOptions;
+  readonly #options: TrainingViewOptions;
   readonly #print: (line: string) => void;
   #progress: Progress | undefined;
   #images = 0;
   #loading = "";
 
   /** Waits for the first event; the clock starts with the first step. */
-  constructor(epochs: number, options: ProgressOptions = {}) {
+  constructor(epochs: number, options: TrainingViewOptions = {}) {
     this.#epochs = epochs;
     this.#options = options;
     this.#print = options.print ?? console.log;
@@ -33,6 +39,7 @@ export class TrainingView {
         this.#loading = event.what;
         return;
       case "start":
+        if (this.#options.start === false) return;
         this.#print(`Backend: ${event.backend}`);
         this.#print(`Data: ${event.source}; ${event.images} to train on`);
         this.#print(`Working memory of a step: ${(event.bytes / 2 ** 20).toFixed(0)} MiB`);
@@ -47,7 +54,7 @@ export class TrainingView {
         return this.#progress.update({ ...state, images: this.#images });
       }
       case "epoch":
-        return this.#progress?.epoch(epochLine(event.record, this.#epochs));
+        return this.#progress?.epoch(this.#epochLine(event.record));
       default:
         event satisfies never;
     }
@@ -59,13 +66,14 @@ export class TrainingView {
     this.#progress = undefined;
     await progress?.stop();
   }
-}
 
-/** What an epoch gave: top-1 of every member. */
-export function epochLine({ epoch, metrics, seconds }: EpochRecord, epochs: number): string {
-  const members = Object.entries(metrics.members).map(([name, { top1 }]) => `${name} ${percent(top1)}`);
-  const place = `epoch ${String(epoch).padStart(String(epochs).length)}/${epochs}`;
-  return [place, ...members, `(${duration(seconds.train + seconds.evaluate)})`].join("  ");
+  /** Top-1 of every member; the plain line of a pipe has the epoch already. */
+  #epochLine({ epoch, metrics, seconds }: EpochRecord): string {
+    const { terminal = Deno.stderr.isTerminal() } = this.#options;
+    const place = `epoch ${String(epoch).padStart(String(this.#epochs).length)}/${this.#epochs}`;
+    const members = Object.entries(metrics.members).map(([name, { top1 }]) => `${name} ${percent(top1)}`);
+    return [...(terminal ? [place] : []), ...members, `(${duration(seconds.train + seconds.evaluate)})`].join("  ");
+  }
 }
 
 /** A row of a result table. */

@@ -128,7 +128,8 @@ function buffersRead(b: GraphBuilder, updates: readonly Segment[]): Set<string> 
 function teams(b: GraphBuilder, groups: readonly GroupUpdate[], placed: ReadonlySet<number>): GroupUpdate[][] {
   const reads = groups.map((group) => {
     const nodes = missing(b, group.effects.map(effectNode), placed);
-    return new Set(nodes.flatMap((id) => b.node(id).inputs).filter((id) => b.node(id).op === "parameter"));
+    const sources = nodes.flatMap((id) => b.node(id).inputs).map((id) => viewed(b, id));
+    return new Set(sources.filter((id) => b.node(id).op === "parameter"));
   });
   const team = groups.map((_, i) => i);
   const join = (i: number, j: number): boolean => {
@@ -151,6 +152,12 @@ function teams(b: GraphBuilder, groups: readonly GroupUpdate[], placed: Readonly
   return roots.map((root) => groups.filter((_, i) => team[i] === root)).filter((members) =>
     members.some((group) => group.effects.length > 0)
   );
+}
+
+/** What a node is a view of: a backend may let a reshape share its input's memory. */
+function viewed(b: GraphBuilder, id: number): number {
+  const node = b.node(id);
+  return node.op === "reshape" ? viewed(b, node.inputs[0]!) : id;
 }
 
 function commonGate(team: readonly GroupUpdate[]): number | undefined {

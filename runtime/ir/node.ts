@@ -91,7 +91,10 @@ export interface Attrs {
   readonly slice: { readonly axis: number; readonly start: number; readonly size: number };
   /** Zeros before and after along an axis that is no batch axis. */
   readonly padAxis: { readonly axis: number; readonly before: number; readonly after: number };
-  /** The same elements in row-major order under another shape; a batch axis stays axis 0. */
+  /**
+   * The same elements in row-major order under another shape; a batch axis stays axis 0. It may be a view: the compiler
+   * reads no reshaped state after that state was written in the same step.
+   */
   readonly reshape: Record<never, never>;
   /** Axes reordered: output axis i is input axis `axes[i]`. */
   readonly permute: { readonly axes: readonly number[] };

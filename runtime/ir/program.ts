@@ -42,7 +42,8 @@ export interface SgdEffect {
 
 /**
  * PyTorch's Adam on one parameter (L2 in the gradient): t ← t + 1; m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²;
- * w ← w − η · (m / (1−β₁ᵗ)) / (√(v / (1−β₂ᵗ)) + ε). The slot `step` [] holds t and advances by one a run.
+ * w ← w − η · (m / (1−β₁ᵗ)) / (√(v / (1−β₂ᵗ)) + ε). The slot `step` [] holds t, is one parameter's own, and
+ * advances by one a run.
  */
 export interface AdamEffect {
   readonly kind: "adam";

@@ -20,6 +20,7 @@ import {
   termOf,
 } from "../loss_adapter.ts";
 import type { LossFiles } from "../loss_format.ts";
+import { ROUNDED_INPUTS } from "../rules.ts";
 import { numberIn } from "../trace_format.ts";
 
 /** Adapters of the modules' cases. */
@@ -89,8 +90,16 @@ function unit(graph: LossGraph, name: string): { readonly value: Value; readonly
   return { value: termOf(graph, name).loss, factor: 1 };
 }
 
-function moduleOf(graph: LossGraph, id: string, recorded: string): Pick<LossReplay, "modules" | "recordedAs"> {
-  return { modules: graph.aux.filter((module) => module.id === id), recordedAs: { [id]: recorded } };
+function moduleOf(
+  graph: LossGraph,
+  id: string,
+  recorded: string,
+): Pick<LossReplay, "modules" | "recordedAs" | "exactness"> {
+  return {
+    exactness: ROUNDED_INPUTS,
+    modules: graph.aux.filter((module) => module.id === id),
+    recordedAs: { [id]: recorded },
+  };
 }
 
 /** Recorded maps f0, f1, …, shallow first. */

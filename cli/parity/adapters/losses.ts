@@ -27,6 +27,7 @@ import {
   termOf,
 } from "../loss_adapter.ts";
 import type { LossFiles } from "../loss_format.ts";
+import { ROUNDED_INPUTS } from "../rules.ts";
 import { numberIn } from "../trace_format.ts";
 
 /** Adapters of cases that are one function of their inputs. */
@@ -47,10 +48,10 @@ export const plainLosses: Readonly<Record<string, LossAdapter>> = {
       normalized: normalize(flatten(attentionMap(recordedInput("x", "map"))), [1]),
     },
   }),
-  attention_loss: () => single(attentionLoss(attentionMap(x), attentionMap(y))),
-  feature_loss: () => single(attentionLoss(x, y)),
-  fusion_loss: () => single(attentionLoss(attentionMap(x), stop(attentionMap(y)))),
-  diversity_loss: () => single(diversityLoss(attentionMap(x), attentionMap(y))),
+  attention_loss: () => ofMaps(attentionLoss(attentionMap(x), attentionMap(y))),
+  feature_loss: () => ofMaps(attentionLoss(x, y)),
+  fusion_loss: () => ofMaps(attentionLoss(attentionMap(x), stop(attentionMap(y)))),
+  diversity_loss: () => ofMaps(diversityLoss(attentionMap(x), attentionMap(y))),
   diversity_target: () => ({ losses: {}, outputs: { target: diversityFeatures(y) } }),
 };
 
@@ -59,6 +60,11 @@ const y = recordedInput("y", "map");
 
 function single(value: Value): LossReplay {
   return { losses: { loss: { value, factor: 1 } } };
+}
+
+/** A loss of maps, which the recordings hold rounded. */
+function ofMaps(value: Value): LossReplay {
+  return { ...single(value), exactness: ROUNDED_INPUTS };
 }
 
 function divergence(

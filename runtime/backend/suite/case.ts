@@ -22,6 +22,7 @@ export interface Tolerance {
 export interface CaseRun {
   /** Index into `programs`. */
   readonly program: number;
+  /** What it is fed. */
   readonly feed: Feed;
 }
 
@@ -31,11 +32,15 @@ export interface Case {
   readonly topic: string;
   /** What is special here, unique within its topic. */
   readonly name: string;
+  /** Programs over one engine. */
   readonly programs: readonly StepProgram[];
+  /** State of all programs. */
   readonly state: readonly StateEntry[];
   /** Written before the first run; everything else starts at zero. */
   readonly initial: Readonly<Record<string, Float32Array>>;
+  /** In order. */
   readonly runs: readonly CaseRun[];
+  /** Of every output and state. */
   readonly tolerance: Tolerance;
   /** Computing primitives and effects that a backend has to offer for this case. */
   readonly primitives: readonly (Primitive | "assign" | "sgd" | "adam" | "gate")[];

@@ -46,7 +46,9 @@ interface OpenSegment {
 
 /** A step program in the making. Methods that add a node return its id. */
 export class Sketch {
+  /** Inputs so far. */
   readonly inputs: DrawnInput[] = [];
+  /** State so far. */
   readonly states: DrawnState[] = [];
   readonly #nodes: Node[] = [];
   readonly #segments: OpenSegment[] = [{ name: "first", nodes: [], effects: [] }];

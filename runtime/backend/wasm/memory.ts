@@ -22,8 +22,9 @@ interface Region {
 /** A growing memory whose regions are handed out and taken back. */
 export class EngineMemory {
   /** What kernels import. */
-  readonly memory: WebAssembly.Memory = new WebAssembly.Memory({ initial: 1, maximum: maximumPages });
+  readonly memory: WebAssembly.Memory = new WebAssembly.Memory({ initial: 0, maximum: maximumPages });
   #regions: Region[] = [];
+  #used = 0;
   #floats: Float32Array = new Float32Array(this.memory.buffer);
 
   /** All of memory as numbers; valid until the next region is handed out. */
@@ -53,7 +54,9 @@ export class EngineMemory {
     }
     this.#grow(end, purpose);
     this.#regions = [...this.#regions, { start, end }].sort((a, b) => a.start - b.start);
-    this.floats.fill(0, start / 4, end / 4);
+    // What no region covered yet is zero, and need not be touched before it is used.
+    if (start < this.#used) this.floats.fill(0, start / 4, Math.min(end, this.#used) / 4);
+    this.#used = Math.max(this.#used, end);
     return start;
   }
 

@@ -41,7 +41,7 @@ class WasmRunner implements Runner {
   readonly bytes: number;
   readonly #program: StepProgram;
   readonly #lowered: LoweredProgram;
-  readonly #functions: readonly ((count: number) => void)[];
+  #functions: readonly ((count: number) => void)[];
   readonly #memory: EngineMemory;
   readonly #indexOf: (place: Place) => number;
   readonly #release: () => void;
@@ -98,6 +98,8 @@ class WasmRunner implements Runner {
   close(): void {
     if (!this.#closed) this.#release();
     this.#closed = true;
+    // They hold the engine's memory.
+    this.#functions = [];
   }
 
   #feed({ count, inputs, uniforms }: Feed): void {

@@ -55,9 +55,10 @@ export function wasm({ relaxed = hasRelaxedSimd() }: WasmOptions = {}): Backend 
 }
 
 class WasmEngine implements Engine {
-  readonly #memory = new EngineMemory();
+  #memory = new EngineMemory();
   readonly #cache: KernelCache;
   readonly #state = new Map<string, StatePlace>();
+  readonly #runners: Runner[] = [];
   #closed = false;
 
   constructor(entries: readonly StateEntry[], cache: KernelCache) {
@@ -71,8 +72,10 @@ class WasmEngine implements Engine {
     if (bytes > 0) this.#memory.reserve(bytes, "open state");
   }
 
-  load(program: StepProgram): Promise<Runner> {
-    return loadProgram(program, this.#memory, this.#cache, (name) => this.#place(name));
+  async load(program: StepProgram): Promise<Runner> {
+    const runner = await loadProgram(program, this.#memory, this.#cache, (name) => this.#place(name));
+    this.#runners.push(runner);
+    return runner;
   }
 
   write(state: string, values: Numbers): Promise<void> {
@@ -91,6 +94,9 @@ class WasmEngine implements Engine {
 
   close(): Promise<void> {
     this.#closed = true;
+    for (const runner of this.#runners.splice(0)) runner.close();
+    // A WebAssembly memory cannot shrink: it is freed when nothing refers to it.
+    this.#memory = new EngineMemory();
     return Promise.resolve();
   }
 

@@ -24,7 +24,13 @@ export const laneBytes: number = lanes * numberBytes;
 
 /** Names a kernel by its constants. */
 export function kernel<S>(name: string, constants: S, build: (features: Features, constants: S) => Func): Kernel {
-  return { key: `${name} ${JSON.stringify(constants)}`, build: (features) => build(features, constants) };
+  return { key: `${name} ${JSON.stringify(constants, exactly)}`, build: (features) => build(features, constants) };
+}
+
+/** Keeps apart the numbers that JSON does not: ±∞, NaN and −0. */
+function exactly(_: string, value: unknown): unknown {
+  if (typeof value !== "number" || (Number.isFinite(value) && !Object.is(value, -0))) return value;
+  return Object.is(value, -0) ? "-0" : String(value);
 }
 
 /** One loop of a nest: how often it turns, and how far each pointer moves a turn, in bytes. */

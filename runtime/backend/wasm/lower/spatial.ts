@@ -19,11 +19,26 @@ function mapOf([, channels, height, width]: Shape): MapSize {
 }
 
 /** The one pass of a convolution or of pooling. */
-function forwardPass(input: MapSize, output: MapSize, taps: Pair, attrs: ConvAttrs): Pass {
-  const { stride, pad, groups } = attrs;
-  const offset: Pair = [-pad[0], -pad[1]];
-  const count: Pair = [output.height, output.width];
-  return { input, output, groups, taps, start: [0, 0], step: [1, 1], count, stride, offset };
+function forwardPass(input: MapSize, output: MapSize, taps: Pair, { stride, pad, groups }: ConvAttrs): Pass {
+  return passOf(input, output, groups, {
+    taps,
+    start: [0, 0],
+    step: [1, 1],
+    count: [output.height, output.width],
+    stride,
+    offset: [-pad[0], -pad[1]],
+  });
+}
+
+/** Puts the fields in one order, so that equal passes have equal kernels. */
+function passOf(
+  input: MapSize,
+  output: MapSize,
+  groups: number,
+  geometry: Omit<Pass, "input" | "output" | "groups">,
+): Pass {
+  const { taps, start, step, count, stride, offset } = geometry;
+  return { input, output, groups, taps, start, step, count, stride, offset };
 }
 
 /** A pass of an input gradient, and the taps of the kernel it turns around: first, first + stride, … */
@@ -49,9 +64,15 @@ function gradientPasses(gradient: MapSize, result: MapSize, kernel: Pair, attrs:
   return along(0).flatMap((rows) =>
     along(1).map((columns) => {
       const both = (key: "start" | "count" | "first" | "taps" | "offset"): Pair => [rows[key], columns[key]];
-      const geometry = { start: both("start"), count: both("count"), taps: both("taps"), offset: both("offset") };
-      const maps = { input: gradient, output: result, groups: attrs.groups };
-      return { pass: { ...maps, ...geometry, step: attrs.stride, stride: [1, 1] }, first: both("first") };
+      const pass = passOf(gradient, result, attrs.groups, {
+        taps: both("taps"),
+        start: both("start"),
+        step: attrs.stride,
+        count: both("count"),
+        stride: [1, 1],
+        offset: both("offset"),
+      });
+      return { pass, first: both("first") };
     })
   );
 }

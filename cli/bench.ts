@@ -1,0 +1,122 @@
+/**
+ * `deno task bench step|ffsd`: times training steps and prints the keys of the PyTorch scripts it is compared with.
+ *
+ * @module
+ */
+import { Command } from "@cliffy/command";
+import { BackendError, didYouMean, OptionError, UnknownNameError } from "../dsl/errors.ts";
+import { noNet } from "../dsl/refused.ts";
+import { type Arch, type BackendName, builtinArchs, pick, resnet } from "../mod.ts";
+import type { Trainable } from "../runtime/train/train.ts";
+import { ffsdSentence } from "./bench/ffsd.ts";
+import { layouts, measure } from "./bench/measure.ts";
+import { stepSentence } from "./bench/step.ts";
+import type { CommandContext } from "./command.ts";
+
+/** One line for the list of commands. */
+export const about = "Time training steps on random images of CIFAR's size";
+
+/** What can be timed. */
+const subjects: Readonly<Record<string, (arch: Arch) => Trainable>> = { step: stepSentence, ffsd: ffsdSentence };
+
+/** What a bench prints with `--json`: the keys of the PyTorch side of the comparison. */
+export interface BenchLine {
+  /** Backend with features and threads. */
+  readonly engine: string;
+  /** How maps lie in memory. */
+  readonly layout: string;
+  readonly threads: number;
+  readonly net: string;
+  readonly batch: number;
+  /** Fastest timed step. */
+  readonly min_ms: number;
+  /** Middle one of the sorted steps, the later of two. */
+  readonly median_ms: number;
+}
+
+interface BenchOptions {
+  readonly net?: string | undefined;
+  readonly blocks?: number | undefined;
+  readonly batch: number;
+  readonly threads: number;
+  readonly steps: number;
+  readonly classes: number;
+  readonly backend: string;
+  readonly json?: true | undefined;
+}
+
+/** Times and prints. */
+export async function run(args: readonly string[], _: CommandContext): Promise<number> {
+  await new Command()
+    .name("cohort bench")
+    .description(
+      "Time training steps: `step` is one net alone, `ffsd` two students and a leader with all modules of FFSD.\n" +
+        "One step warms up; copying the batch in and reading the losses count.",
+    )
+    .arguments("<what:string>")
+    .option("--net <name:string>", "Net of every member; resnet32 unless said.")
+    .option("--blocks <count:integer>", "Instead of --net: blocks a stage, n gives ResNet-(6n+2).")
+    .option("--batch <count:integer>", "Images a step.", { default: 128 })
+    .option("--threads <count:integer>", "Threads of the backend.", { default: 1 })
+    .option("--steps <count:integer>", "Timed steps.", { default: 5 })
+    .option("--classes <count:integer>", "Classes of the random labels.", { default: 100 })
+    .option("--backend <name:string>", "wasm, webgpu, tfjs, reference or auto.", { default: "wasm" })
+    .option("--json", "Print one line of JSON.")
+    .noExit()
+    .action(async (options, what) => {
+      const line = await bench(what, options);
+      console.log(options.json ? JSON.stringify(line) : readable(what, line));
+    })
+    .parse([...args]);
+  return 0;
+}
+
+async function bench(what: string, options: BenchOptions): Promise<BenchLine> {
+  const { batch, steps, classes, threads } = options;
+  if (!Object.hasOwn(subjects, what)) {
+    throw new UnknownNameError(
+      `Cannot bench "${what}": there is no such bench.${didYouMean(what, Object.keys(subjects))}`,
+    );
+  }
+  for (const [name, value] of Object.entries({ batch, steps, classes })) {
+    if (value < 1) throw new OptionError(`Cannot use --${name}: it is a whole number of at least 1, got ${value}.`);
+  }
+  if (threads !== 1) {
+    throw new BackendError(
+      `Cannot use --threads: the backends have one thread in this version, got ${threads}. Say 1.`,
+    );
+  }
+  const arch = archOf(options);
+  const backend = await pick(options.backend as "auto" | BackendName);
+  const { times } = await measure(subjects[what]!(arch), { backend, batch, classes, steps });
+  const sorted = [...times].sort((a, b) => a - b);
+  return {
+    engine: `cohort ${backend.description}`,
+    layout: layouts[backend.name],
+    threads,
+    net: arch.name,
+    batch,
+    min_ms: tenth(sorted[0]!),
+    median_ms: tenth(sorted[Math.floor(sorted.length / 2)]!),
+  };
+}
+
+function archOf({ net, blocks }: BenchOptions): Arch {
+  if (net !== undefined && blocks !== undefined) {
+    throw new OptionError(`Cannot use --net with --blocks: both say which net, got ${net} and ${blocks}. Say one.`);
+  }
+  if (blocks !== undefined) return resnet(6 * blocks + 2);
+  const name = net ?? "resnet32";
+  if (Object.hasOwn(builtinArchs, name)) return builtinArchs[name as keyof typeof builtinArchs];
+  throw new UnknownNameError(
+    `Cannot use --net: ${noNet(name)}.${didYouMean(name, Object.keys(builtinArchs))}`,
+  );
+}
+
+function readable(what: string, { engine, net, batch, min_ms, median_ms }: BenchLine): string {
+  return `${what} ${net}, batch ${batch}: median ${median_ms} ms, fastest ${min_ms} ms a step\n${engine}`;
+}
+
+function tenth(value: number): number {
+  return Math.round(value * 10) / 10;
+}
