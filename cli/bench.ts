@@ -1,5 +1,6 @@
 /**
- * `deno task bench step|ffsd`: times training steps and prints the keys of the PyTorch scripts it is compared with.
+ * `deno task bench step|ffsd`: times training steps and prints the keys of the PyTorch scripts it is compared with by
+ * `deno task bench compare`.
  *
  * @module
  */
@@ -46,11 +47,14 @@ interface BenchOptions {
 }
 
 /** Times and prints. */
-export async function run(args: readonly string[], _: CommandContext): Promise<number> {
+export async function run(args: readonly string[], context: CommandContext): Promise<number> {
+  const [first, ...rest] = args;
+  if (first === "compare") return (await import("./bench/compare.ts")).run(rest, context);
   await new Command()
     .name("cohort bench")
     .description(
-      "Time training steps: `step` is one net alone, `ffsd` two students and a leader with all modules of FFSD.\n" +
+      "Time training steps: `step` is one net alone, `ffsd` two students and a leader with all modules of FFSD;\n" +
+        "`compare` times both beside PyTorch, `compare --help` tells how.\n" +
         "One step warms up; copying the batch in and reading the losses count.",
     )
     .arguments("<what:string>")

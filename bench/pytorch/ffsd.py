@@ -138,7 +138,7 @@ def kl(target, scores):
 
 
 def diverse(feature):
-    """The diversity target, equations 8 and 9: as an attention map, and as features for the self-distillation module."""
+    """The diversity target, equations 8 and 9: as an attention map, and as features for self-distillation."""
     raw = attention(feature).flatten(1)
     norm, unit = raw.norm(dim=1, keepdim=True), F.normalize(raw)
     threshold = torch.kthvalue(unit, raw.shape[1] // 3, 1, keepdim=True)[0]

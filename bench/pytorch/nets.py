@@ -1,7 +1,7 @@
 """The networks of the comparison in PyTorch, as distillation papers define them for 32x32 images.
 
-Each module gives its class scores; `taps(x)` gives the outputs of its stages too. ReLUs and residual sums work in place:
-PyTorch is slower and larger without it.
+Each module gives its class scores; `taps(x)` gives the outputs of its stages too. ReLUs and residual sums work in
+place: PyTorch is slower and larger without it.
 """
 import re
 

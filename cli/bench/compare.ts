@@ -59,12 +59,14 @@ export async function run(args: readonly string[], { signal }: CommandContext): 
         signal,
       });
       if (json) {
-        for (const comparison of comparisons) console.log(JSON.stringify({ ...comparison, steps }));
+        for (const comparison of comparisons) {
+          console.log(JSON.stringify({ ...comparison, steps, turbo: turbo === true }));
+        }
         return;
       }
       console.log(comparisonTable(comparisons));
       console.log(
-        `\nMilliseconds a step, fastest / median of ${rounds} rounds of ${steps} steps, batch ${batch}. ` +
+        `\nMilliseconds a step, fastest / median: rounds ${rounds}, steps ${steps}, batch ${batch}. ` +
           `Ratio: ours to the better layout of PyTorch ${version}.`,
       );
     })
@@ -82,9 +84,8 @@ export function cells(work: string, net: string | undefined, threads: string, ba
   const known = ["step", "ffsd"] as const;
   const works = known.filter((name) => work === name || work === "all");
   if (works.length === 0) {
-    const choices = [...known, "all"];
     throw new UnknownNameError(
-      `Cannot use --work: there is no work "${work}".${didYouMean(work, choices)} Say one of ${choices.join(", ")}.`,
+      `Cannot compare "${work}": there is no such work.${didYouMean(work, [...known, "all"])}`,
     );
   }
   const counts = list("threads", threads).map((text) => requirePositive("threads", Number(text)));

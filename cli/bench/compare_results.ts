@@ -112,7 +112,7 @@ export function comparisonTable(comparisons: readonly Comparison[]): string {
     right("PyTorch NCHW"),
     right("PyTorch NHWC"),
     right("ratio"),
-    ...(memory ? [right("cohort MiB"), right("PyTorch MiB"), right("ratio")] : []),
+    ...(memory ? [right("cohort MiB"), right("PyTorch MiB"), right("MiB ratio")] : []),
   ];
   return table(
     columns,

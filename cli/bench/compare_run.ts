@@ -20,7 +20,7 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What the programs do without `--python`: where Debian's PyTorch is, whatever else is on the path. */
+/** Python that is used unless said: where Debian's PyTorch is, whatever else is on the path. */
 export const SYSTEM_PYTHON = "/usr/bin/python3";
 
 const TURBO = "--v8-flags=--no-wasm-bounds-checks,--experimental-wasm-revectorize";
@@ -77,7 +77,7 @@ export async function time(side: Side, cell: Cell, options: RunOptions): Promise
   if (!success) {
     const name = side === "cohort" ? "cohort" : `PyTorch ${side.toUpperCase()}`;
     throw new CohortError(
-      `Cannot compare: ${name} has to time ${cell.work} ${cell.net} with ${cell.threads} threads, got status ${code}. ` +
+      `Cannot compare: ${name} has to time ${cell.work} ${cell.net}, threads ${cell.threads}, got status ${code}. ` +
         `It said: ${lastLine(stderr)}`,
     );
   }

@@ -16,7 +16,7 @@ import { archOf } from "./adapter.ts";
 import { tensorOf } from "./files.ts";
 import { type CheckSums, checkSums, fill, initialTensor, sumsError } from "./formula.ts";
 import type { ModelCase, ModelFiles, RecordedTap } from "./model_format.ts";
-import { runProbe } from "./probe.ts";
+import { type ProbeResult, runProbe } from "./probe.ts";
 import { largestError, type Outcome, Report } from "./report.ts";
 import { FIRST, REGENERATED } from "./rules.ts";
 
@@ -158,10 +158,10 @@ async function compareRuns(
   };
   const before = await runProbe(probeOf(recorded, built, "eval"), images, initial, backend);
   logits("eval_logits", before.outputs.get("output/logits"), evaluated);
-  compareTaps("eval", recorded.eval_taps!, before.outputs, report, evaluated);
+  compareTaps("eval", recorded.eval_taps!, before, report, evaluated);
   const middle = await runProbe(probeOf(recorded, built, "train"), images, initial, backend);
   logits("train_logits", middle.outputs.get("output/logits"), trained);
-  compareTaps("train", recorded.train_taps!, middle.outputs, report, trained);
+  compareTaps("train", recorded.train_taps!, middle, report, trained);
   for (const { name, kind } of middle.probe.parameters) {
     const full = recordedName(built, name);
     if (kind !== "buffer") continue;
@@ -177,13 +177,13 @@ async function compareRuns(
 function compareTaps(
   mode: string,
   taps: Readonly<Record<string, RecordedTap>>,
-  outputs: ReadonlyMap<string, Numbers>,
+  { outputs, probe }: ProbeResult,
   report: Report,
   tolerance: number,
 ): void {
   for (const [tap, recorded] of Object.entries(taps)) {
     const values = outputs.get(`output/${tap}`) ?? [];
-    report.same(`${mode} size of ${tap}`, values.length, sizeOf(recorded.shape));
+    report.same(`${mode} shape of ${tap}`, probe.shapes[`output/${tap}`], recorded.shape);
     report.add(`${mode} ${tap}`, sumsError(checkSums(values), recorded, values.length), tolerance);
   }
 }

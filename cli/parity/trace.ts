@@ -26,14 +26,22 @@ import { largestError, median, type Outcome, Report } from "./report.ts";
 import { EXACT, type Spread, termError, type TraceRules, traceRules } from "./rules.ts";
 import type { Trace, TraceFiles } from "./trace_format.ts";
 
-/** Replays a trace on a backend. `sabotage` makes mistakes on purpose. */
-export async function compareTrace(files: TraceFiles, backend: Backend, sabotage: Sabotage = {}): Promise<Outcome> {
+/** How a trace is replayed. */
+export interface TraceOptions {
+  /** Mistakes made on purpose. */
+  readonly sabotage?: Sabotage;
+  /** Only the first iterations, without what comes after the last. */
+  readonly iterations?: number;
+}
+
+/** Replays a trace on a backend. */
+export async function compareTrace(files: TraceFiles, backend: Backend, options: TraceOptions = {}): Promise<Outcome> {
   const { trace } = files;
   const adapter = adapters.get(trace.method);
   if (adapter === undefined) return { state: "TODO", reason: `the method ${trace.method} does not exist yet` };
   const replay = adapter(trace);
   if (typeof replay === "string") return { state: "TODO", reason: replay };
-  const comparison = new Comparison(files, replay, backend, sabotage);
+  const comparison = new Comparison(files, replay, backend, options);
   await comparison.run();
   return comparison.report.outcome();
 }
@@ -45,15 +53,17 @@ class Comparison {
   readonly #replay: Replay;
   readonly #backend: Backend;
   readonly #sabotage: Sabotage;
+  readonly #iterations: number;
   readonly #names: Names;
   readonly #rules: TraceRules;
 
-  constructor(files: TraceFiles, replay: Replay, backend: Backend, sabotage: Sabotage) {
+  constructor(files: TraceFiles, replay: Replay, backend: Backend, options: TraceOptions) {
     this.#files = files;
     this.#trace = files.trace;
     this.#replay = replay;
     this.#backend = backend;
-    this.#sabotage = sabotage;
+    this.#sabotage = options.sabotage ?? {};
+    this.#iterations = Math.min(options.iterations ?? Infinity, files.trace.iterations.length);
     this.#names = namesOf(replay);
     const exactness = this.#trace.iterations_f64 === undefined ? undefined : replay.exactness ?? EXACT;
     this.#rules = traceRules(backend, this.#trace.recommended_tolerance, exactness);
@@ -67,19 +77,20 @@ class Comparison {
     const initial = initialState(this.#trace, debug, this.#names, this.report);
     compareCounts(this.#trace, debug, this.#names, this.report);
     await this.#gradients(debug, initial);
+    if (this.#iterations === 0) return;
     // The trained program is the fused one, which differs from the one that shows its gradients.
     const compiled = compileReplay(this.#trace, this.#replay, this.#sabotage, false);
     const session = await openReplay(compiled, this.#backend, initial);
     try {
       const count = this.#trace.iterations.length;
-      for (let k = 0; k < count; k++) {
+      for (let k = 0; k < this.#iterations; k++) {
         await this.#iteration(session, k, count);
         const after = this.#trace.after[`${k + 1}`];
         if (after !== undefined) {
           await this.#updates(session, initial, `${k + 1}`, k === 0 ? this.#rules.firstUpdate : this.#rules.lastUpdate);
         }
       }
-      await this.#evaluation(session);
+      if (this.#iterations === count) await this.#evaluation(session);
     } finally {
       await session.close();
     }

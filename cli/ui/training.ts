@@ -97,8 +97,10 @@ export function resultRows({ history, best }: Pick<TrainResult, "history" | "bes
   const { members, ensemble, oracle } = metrics;
   return [
     ...Object.entries(members).map(([name, accuracy]) => ({ name, ...accuracy, best: best[name]! })),
-    ...(ensemble === undefined ? [] : [{ name: "ensemble", ...ensemble, note: "mean of the peers' class scores" }]),
-    ...(oracle === undefined ? [] : [{ name: "oracle", top1: oracle, note: "some peer is right; no classifier" }]),
+    ...(ensemble === undefined ? [] : [{ name: "ensemble", ...ensemble, note: "mean logits of the peers" }]),
+    ...(oracle === undefined
+      ? []
+      : [{ name: "oracle", top1: oracle, note: "union of what some peer gets right; no classifier" }]),
   ];
 }
 

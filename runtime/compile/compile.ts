@@ -20,7 +20,7 @@ import type { ParameterEntry } from "./net.ts";
 import { type CompileInput, type Plan, type PlannedGroup, resolve } from "./resolve.ts";
 import { type GroupUpdate, type PhaseWork, segment } from "./segments.ts";
 import { Translator } from "./terms.ts";
-import { verify } from "./verify.ts";
+import { verify, verifyGraph, verifyPlan } from "./verify.ts";
 
 /** Everything a trainer needs to run a sentence. */
 export interface Compiled {
@@ -49,7 +49,9 @@ export interface CompileOptions {
 
 /** Compiles a sentence's loss graph for one optimizer setting. */
 export function compile(input: CompileInput, train: TrainSpec, options: CompileOptions = {}): Compiled {
+  verifyGraph(input.graph);
   const plan = resolve(input);
+  verifyPlan(plan);
   const optimizers = Object.fromEntries(plan.groups.map((group) => [group.id, optimizerOf(group, train)]));
   const training = new Translator(plan);
   const step = compileStep(plan, training, optimizers, options);

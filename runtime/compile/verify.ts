@@ -1,64 +1,188 @@
 /**
- * What every compiled program has to satisfy; checked after each compilation, since it costs little.
+ * What every phase has to satisfy; checked at each compilation, since it costs little.
  *
  * @module
  */
 
 import { VerificationError } from "../../dsl/errors.ts";
-import { isLeaf } from "../ir/node.ts";
-import type { StepProgram } from "../ir/program.ts";
+import type { LossGraph } from "../../dsl/graph.ts";
+import { isLeaf, type Node } from "../ir/node.ts";
+import type { Effect, StepProgram } from "../ir/program.ts";
+import { hasRuledShape } from "../ir/shapes.ts";
 import type { Plan } from "./resolve.ts";
 
+type Fail = (rule: string) => never;
+
 /**
- * Checks a program: ids are positions; inputs are produced in this or an earlier segment; a segment that may be skipped
- * feeds no other; every parameter is updated at most once a step, and only parameters of groups that learn; state is
- * declared; gates are single numbers computed before.
+ * Checks a loss graph: names of terms are unique; a term has learners and a finite weight; a group updates once a step and pauses on one condition at most, and a group that pauses learns.
+ *
+ * @throws {VerificationError} Naming the term, group or switch that breaks a rule.
+ */
+export function verifyGraph(graph: LossGraph): void {
+  const fail = failing("compile the loss graph", "This is a defect of the method that wrote it; please report it.");
+  unique(graph.terms.map(({ name }) => name), (name) => fail(`two terms are called ${name}`));
+  for (const { name, learners, weight } of graph.terms) {
+    if (learners.length === 0) fail(`term ${name} has no learner`);
+    unique(learners, (learner) => fail(`term ${name} names ${learner} twice`));
+    if (typeof weight === "number" && !Number.isFinite(weight)) fail(`the weight of term ${name} is ${weight}`);
+  }
+  const learners = new Set(graph.terms.flatMap((term) => term.learners));
+  unique(graph.phases.flat(), (group) => fail(`${group} updates twice in one step`));
+  unique(graph.switches.map(({ pauses }) => pauses), (group) => fail(`${group} pauses on two conditions`));
+  for (const { pauses } of graph.switches) {
+    if (!learners.has(pauses)) fail(`${pauses} pauses, but learns from no term`);
+  }
+}
+
+/**
+ * Checks a plan: modules have names of their own; every module that learns belongs to one group of one phase; tensors
+ * of state are named by their net; every spot has a shape of positive sizes for the batch.
+ *
+ * @throws {VerificationError} Naming the module, group or spot that breaks a rule.
+ */
+export function verifyPlan(plan: Plan): void {
+  const fail = failing("use the plan", DEFECT);
+  unique(plan.modules.map(({ id }) => id), (id) => fail(`two nets or modules are called ${id}`));
+  unique(plan.groups.map(({ id }) => id), (id) => fail(`group ${id} updates twice in one step`));
+  for (const { id, group, learns } of plan.modules) {
+    const updates = plan.groups.filter((candidate) => candidate.modules.includes(id));
+    if (learns && updates.length === 0) fail(`${id} learns, but no group updates it`);
+    if (updates.some((candidate) => candidate.id !== group)) {
+      fail(`${id} belongs to ${group}, but another group updates it`);
+    }
+  }
+  for (const { id, phase } of plan.groups) {
+    if (plan.graph.phases[phase]?.includes(id) !== true) fail(`group ${id} updates outside its phase`);
+  }
+  for (const [net, spots] of Object.entries(plan.spots)) {
+    for (const [spot, shape] of Object.entries(spots)) {
+      const good = shape[0] === plan.batch && shape.every((size) => Number.isInteger(size) && size > 0);
+      if (!good) fail(`${net} at ${spot} has the shape [${shape}]`);
+    }
+    unique(plan.state[net]!.map(({ name }) => name), (name) => fail(`${name} is declared twice`));
+    const stranger = plan.state[net]!.find(({ name }) => !name.startsWith(`${net}/`));
+    if (stranger !== undefined) fail(`${net} declares ${stranger.name}`);
+  }
+}
+
+/**
+ * Checks a program: ids are positions; every node has the shape of its rule; inputs are produced in this or an earlier
+ * segment; a segment that may be skipped feeds no other; all readers of a leaf see one value of its state; every
+ * parameter is updated at most once a step, by gradients of terms that its group learns from; state is declared; gates
+ * are single numbers computed before.
  *
  * @throws {VerificationError} Naming the node or state that breaks a rule.
  */
 export function verify(program: StepProgram, plan: Plan): void {
-  const fail = (rule: string): never => {
-    throw new VerificationError(
-      `Cannot run ${program.name}: ${rule}. This is a defect of the compiler; please report it.`,
-    );
+  const fail = failing(`run ${program.name}`, DEFECT);
+  verifyNodes(program, fail);
+  verifyOrder(program, fail);
+  verifyEffects(program, plan, fail);
+}
+
+const DEFECT = "This is a defect of the compiler; please report it.";
+
+function failing(what: string, next: string): Fail {
+  return (rule) => {
+    throw new VerificationError(`Cannot ${what}: ${rule}. ${next}`);
   };
-  const state = new Set(program.state.map((entry) => entry.name));
-  const learning = new Set(plan.modules.filter((module) => module.learns).map((module) => module.id));
-  const ready = new Map<number, string | undefined>();
-  const updated = new Set<string>();
-  program.nodes.forEach((node, index) => {
+}
+
+function unique(names: readonly string[], fail: (name: string) => void): void {
+  names.forEach((name, index) => names.indexOf(name) < index && fail(name));
+}
+
+function verifyNodes({ nodes, state }: StepProgram, fail: Fail): void {
+  const declared = new Set(state.map((entry) => entry.name));
+  nodes.forEach((node, index) => {
     if (node.id !== index) fail(`node ${index} is called ${node.id}`);
     if (node.inputs.some((source) => source >= index)) fail(`node ${index} reads a later node`);
-    if ((node.op === "parameter" || node.op === "buffer") && !state.has(node.attrs.name)) {
+    if ((node.op === "parameter" || node.op === "buffer") && !declared.has(node.attrs.name)) {
       fail(`state ${node.attrs.name} is read but not declared`);
     }
-    if (isLeaf(node)) ready.set(index, undefined);
+    if (!hasRuledShape(node, node.inputs.map((source) => nodes[source]!.shape))) {
+      fail(`node ${index} (${node.op}) is [${node.shape}], which its inputs do not give`);
+    }
   });
-  for (const segment of program.segments) {
+}
+
+/** Every value exists where it is read, and is the value it was for its other readers. */
+function verifyOrder(program: StepProgram, fail: Fail): void {
+  const { nodes, segments, outputs } = program;
+  const ready = new Map<number, string | undefined>();
+  for (const node of nodes) if (isLeaf(node)) ready.set(node.id, undefined);
+  const written = new Map<string, number>();
+  const seen = new Map<number, number>();
+  const read = (node: Node, place: string): void => {
+    if (node.op !== "parameter" && node.op !== "buffer") return;
+    const writes = written.get(node.attrs.name) ?? 0;
+    if ((seen.get(node.id) ?? writes) !== writes) {
+      fail(`${place} reads ${node.attrs.name} after it changed, as the value it had before`);
+    }
+    seen.set(node.id, writes);
+  };
+  for (const segment of segments) {
     const optional = segment.gate === undefined ? undefined : segment.name;
     const available = (id: number): boolean =>
       ready.has(id) && (ready.get(id) === undefined || ready.get(id) === segment.name);
-    if (segment.gate !== undefined && (!available(segment.gate) || program.nodes[segment.gate]!.shape.length > 0)) {
+    if (segment.gate !== undefined && (!available(segment.gate) || nodes[segment.gate]!.shape.length > 0)) {
       fail(`the gate of ${segment.name} is no number computed before`);
     }
     for (const id of segment.nodes) {
-      const bad = program.nodes[id]!.inputs.find((source) => !available(source));
+      const bad = nodes[id]!.inputs.find((source) => !available(source));
       if (bad !== undefined) fail(`node ${id} of ${segment.name} reads node ${bad}, which may not have run`);
+      for (const source of nodes[id]!.inputs) read(nodes[source]!, segment.name);
       ready.set(id, optional);
     }
     for (const effect of segment.effects) {
-      const [name, node] = effect.kind === "assign" ? [effect.state, effect.node] : [effect.parameter, effect.gradient];
-      const entry = program.state.find((candidate) => candidate.name === name);
-      if (entry === undefined) fail(`state ${name} is written but not declared`);
+      const [name, node] = target(effect);
       if (!available(node)) fail(`${name} is written from node ${node}, which may not have run`);
-      if (program.nodes[node]!.shape.join() !== entry!.shape.join()) fail(`${name} is written with another shape`);
-      if (effect.kind === "assign") continue;
-      if (updated.has(name)) fail(`${name} is updated twice in one step`);
-      if (!learning.has(name.slice(0, name.indexOf("/")))) fail(`${name} is updated, but its net learns from no term`);
-      updated.add(name);
+      written.set(name, (written.get(name) ?? 0) + 1);
     }
   }
-  for (const [name, id] of Object.entries(program.outputs)) {
+  for (const [name, id] of Object.entries(outputs)) {
     if (!ready.has(id)) fail(`output ${name} is never computed`);
   }
+}
+
+function verifyEffects(program: StepProgram, plan: Plan, fail: Fail): void {
+  const shapes = new Map(program.state.map((entry) => [entry.name, entry.shape]));
+  const groups = new Map(plan.modules.filter(({ learns }) => learns).map(({ id, group }) => [id, group]));
+  const sources = termsBehind(program.nodes);
+  const updated = new Set<string>();
+  for (const effect of program.segments.flatMap((segment) => segment.effects)) {
+    const [name, node] = target(effect);
+    const shape = shapes.get(name);
+    if (shape === undefined) fail(`state ${name} is written but not declared`);
+    if (program.nodes[node]!.shape.join() !== shape!.join()) fail(`${name} is written with another shape`);
+    if (effect.kind === "assign") continue;
+    if (updated.has(name)) fail(`${name} is updated twice in one step`);
+    updated.add(name);
+    const group = groups.get(name.slice(0, name.indexOf("/")));
+    if (group === undefined) fail(`${name} is updated, but its net learns from no term`);
+    const stranger = plan.graph.terms.find((term) => !term.learners.includes(group!) && sources(node, term.name));
+    if (stranger !== undefined) {
+      fail(`${name} is updated from term ${stranger.name}, from which ${group} does not learn`);
+    }
+  }
+}
+
+function target(effect: Effect): readonly [state: string, node: number] {
+  return effect.kind === "assign" ? [effect.state, effect.node] : [effect.parameter, effect.gradient];
+}
+
+/** Whether a node is computed from the gradient of a term: each begins with that term's own weight, a uniform. */
+function termsBehind(nodes: readonly Node[]): (node: number, term: string) => boolean {
+  const bits = new Map<string, bigint>();
+  const masks: bigint[] = [];
+  for (const node of nodes) {
+    let mask = node.inputs.reduce((all, source) => all | masks[source]!, 0n);
+    if (node.op === "uniform" && node.attrs.name.startsWith("weight/")) {
+      const bit = 1n << BigInt(bits.size);
+      bits.set(node.attrs.name.slice("weight/".length), bit);
+      mask |= bit;
+    }
+    masks.push(mask);
+  }
+  return (node, term) => (masks[node]! & (bits.get(term) ?? 0n)) !== 0n;
 }

@@ -118,7 +118,7 @@ export class GraphBuilder {
   /** fn of operands that are brought to one rank: numbers and samples [B] broadcast over the rest. */
   map(fn: Parameters<typeof call>[0], ...operands: readonly number[]): number {
     const aligned = this.align(operands);
-    return this.elementwise(call(fn, ...aligned.map((id, i) => this.#literal(id) ?? operand(i))), aligned);
+    return this.elementwise(call(fn, ...operands.map((id, i) => this.#literal(id) ?? operand(i))), aligned);
   }
 
   #literal(id: number): Expr | undefined {

@@ -10,7 +10,7 @@ import type { Spec, TrainSpec } from "../../dsl/spec.ts";
 import { type Metrics, MetricsCounter } from "./metrics.ts";
 import { rateFactor, weightIn } from "./schedule.ts";
 import type { Session, StepFeed } from "./session.ts";
-import { type Position, restoreSnapshot, type Snapshot, takeSnapshot } from "./snapshot.ts";
+import { type Position, restoreSnapshot, resumeSnapshot, type Snapshot, takeSnapshot } from "./snapshot.ts";
 
 /** One finished epoch. */
 export interface EpochRecord {
@@ -65,13 +65,15 @@ export interface FitResult {
 /**
  * Trains until the last epoch: shuffle, step, evaluate, save.
  *
- * @throws {DivergenceError} If a term is not a finite number; the session then holds the state the epoch began with.
+ * @throws {DivergenceError} If a term or a weight is not a finite number; the session then holds the state the epoch
+ * began with.
+ * @throws {CheckpointError} If the snapshot to resume from was not written by the same run.
  */
 export async function fit(input: FitInput): Promise<FitResult> {
   const { session, data, train, report = () => {} } = input;
   const run = new Run(input);
   if (input.resume === undefined) await session.initialize(train.seed);
-  else await restoreSnapshot(session, input.resume);
+  else await resumeSnapshot(session, input.resume, train);
   const steps = stepsPerEpoch(data.train.length, train.batch);
   if (data.train.length % train.batch === 1 && run.epoch === 1 && run.step === 0) {
     report({ kind: "note", text: "The last image of each epoch is left out: batch norm cannot use a batch of one." });
@@ -91,6 +93,11 @@ export async function fit(input: FitInput): Promise<FitResult> {
       if (input.signal?.aborted) {
         return { history: run.history, stopped: true, snapshot: await takeSnapshot(session, run.position()) };
       }
+    }
+    const broken = await notFinite(session);
+    if (broken !== undefined) {
+      await restoreSnapshot(session, last);
+      throw outgrown(broken, run);
     }
     const trained = performance.now();
     const metrics = await evaluate(session, data, train.batch);
@@ -135,7 +142,7 @@ class Run {
   epoch: number;
   step: number;
   #totals: Record<string, number>;
-  #paused: Record<string, number> = {};
+  #paused: Record<string, number>;
   #seen: number;
 
   constructor(input: FitInput) {
@@ -145,13 +152,16 @@ class Run {
     this.epoch = from?.epoch ?? 1;
     this.step = from?.step ?? 0;
     this.#totals = { ...from?.totals };
+    this.#paused = { ...from?.paused };
     this.#seen = from?.seen ?? 0;
   }
 
   get batches(): { readonly seed: number; readonly batch: number; readonly views: number } {
     const { train, session } = this.#input;
-    const names = session.compiled.step.nodes.flatMap((node) => (node.op === "input" ? [node.attrs.name] : []));
-    return { seed: train.seed, batch: train.batch, views: names.filter((name) => name.startsWith("images/")).length };
+    const views = session.compiled.step.nodes.flatMap((node) =>
+      node.op === "input" && node.attrs.name.startsWith("images/") ? [Number(node.attrs.name.slice(7))] : []
+    );
+    return { seed: train.seed, batch: train.batch, views: Math.max(0, ...views) + 1 };
   }
 
   count(terms: Readonly<Record<string, number>>, paused: readonly string[], images: number): void {
@@ -186,6 +196,7 @@ class Run {
       epoch: this.epoch,
       step: this.step,
       totals: { ...this.#totals },
+      paused: { ...this.#paused },
       seen: this.#seen,
       measured: {},
       history: [...this.history],
@@ -226,5 +237,21 @@ function diverged([term, value]: readonly [string, number], run: Run): Divergenc
   return new DivergenceError(
     `Cannot go on training ${member}: every loss is a finite number, got ${value} for ${term} in epoch ${run.epoch}, ` +
       `step ${run.step + 1}. The weights from before this epoch are kept; try a smaller learning rate or a warm-up.`,
+  );
+}
+
+/** A tensor of state that holds something else than finite numbers: the last step of an epoch shows in no loss. */
+async function notFinite(session: Session): Promise<string | undefined> {
+  for (const { name } of session.compiled.state) {
+    if ((await session.read(name)).some((value) => !Number.isFinite(value))) return name;
+  }
+  return undefined;
+}
+
+function outgrown(name: string, run: Run): DivergenceError {
+  const [member] = name.split("/");
+  return new DivergenceError(
+    `Cannot go on training ${member}: every weight is a finite number, got another in ${name} after epoch ${run.epoch}, ` +
+      `step ${run.step}. The weights from before this epoch are kept; try a smaller learning rate or a warm-up.`,
   );
 }

@@ -68,28 +68,40 @@ export function decodeTensors(bytes: Uint8Array, what: string): TensorFile {
   const tensors: Record<string, NamedTensor> = {};
   for (const [name, entry] of Object.entries(header)) {
     if (name === "__metadata__") continue;
-    const { dtype, shape, data_offsets: [start, end] = [] } = entry as Entry;
+    const { dtype, shape, data_offsets: [start, end] } = isEntry(entry) ? entry : fail(`no tensor under ${name}`);
     const width = dtype === "F32" ? 4 : dtype === "F64" ? 8 : fail(`type ${dtype} of ${name}`);
-    if (!Array.isArray(shape) || start === undefined || end !== start + width * sizeOf(shape)) {
-      fail(`a shape of ${name} that does not fit its bytes`);
-    }
-    if (8 + length + end! > bytes.length) fail(`a file that ends within ${name}`);
-    const copy = bytes.slice(8 + length + start!, 8 + length + end!).buffer;
+    if (end !== start + width * sizeOf(shape)) fail(`a shape of ${name} that does not fit its bytes`);
+    if (8 + length + end > bytes.length) fail(`a file that ends within ${name}`);
+    const copy = bytes.slice(8 + length + start, 8 + length + end).buffer;
     tensors[name] = { shape, data: width === 4 ? new Float32Array(copy) : new Float64Array(copy) };
   }
-  return { tensors, metadata: (header.__metadata__ ?? {}) as Record<string, string> };
+  const metadata = header.__metadata__ ?? {};
+  if (!isStrings(metadata)) fail("metadata that are no strings");
+  return { tensors, metadata: metadata as Record<string, string> };
 }
 
 interface Entry {
   readonly dtype: string;
-  readonly shape: number[];
-  readonly data_offsets?: readonly number[];
+  readonly shape: readonly number[];
+  readonly data_offsets: readonly [start: number, end: number];
+}
+
+function isEntry(value: unknown): value is Entry {
+  const { dtype, shape, data_offsets: range } = (value ?? {}) as Partial<Entry>;
+  const sizes = (list: unknown): boolean => Array.isArray(list) && list.every((n) => Number.isSafeInteger(n) && n >= 0);
+  return typeof dtype === "string" && sizes(shape) && sizes(range) && range!.length === 2;
+}
+
+function isStrings(value: unknown): boolean {
+  return typeof value === "object" && value !== null && Object.values(value).every((text) => typeof text === "string");
 }
 
 function parseHeader(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? value as Record<string, unknown> : undefined;
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? value as Record<string, unknown>
+      : undefined;
   } catch {
     return undefined;
   }

@@ -6,6 +6,7 @@
 
 import { CheckpointError } from "../../dsl/errors.ts";
 import type { LossGraph } from "../../dsl/graph.ts";
+import { equalJson } from "../../dsl/json.ts";
 import type { Spec } from "../../dsl/spec.ts";
 import type { EpochRecord } from "./fit.ts";
 import { decodeTensors, encodeTensors, type NamedTensor } from "./safetensors.ts";
@@ -25,6 +26,8 @@ export interface Position {
   readonly step: number;
   /** Sums of the terms over those steps. */
   readonly totals: Readonly<Record<string, number>>;
+  /** Steps among them in which each group paused. */
+  readonly paused: Readonly<Record<string, number>>;
   /** Images seen in those steps. */
   readonly seen: number;
   /** Values the trainer measured. */
@@ -55,23 +58,69 @@ export async function takeSnapshot(session: Session, position: Position): Promis
  * @throws {CheckpointError} If its tensors are not those of the session; every difference is listed.
  */
 export async function restoreSnapshot(session: Session, snapshot: Snapshot): Promise<void> {
+  refuseDifferences("the checkpoint holds the tensors of this run", tensorDifferences(session, snapshot));
+  for (const [name, { data }] of Object.entries(snapshot.tensors)) await session.write(name, data);
+}
+
+/**
+ * Writes a snapshot back to go on from there: seed, batch and loss graph have to be those it was written with, too.
+ *
+ * @throws {CheckpointError} If anything differs; every difference is listed.
+ */
+export async function resumeSnapshot(
+  session: Session,
+  snapshot: Snapshot,
+  train: { readonly seed: number; readonly batch: number },
+): Promise<void> {
+  const { seed, spec, graph } = snapshot.position;
+  const batch = spec?.train?.batch ?? train.batch;
+  refuseDifferences("the checkpoint was written by the same run", [
+    ...(seed === train.seed ? [] : [`the seed is ${seed} instead of ${train.seed}`]),
+    ...(batch === train.batch ? [] : [`the batch is ${batch} instead of ${train.batch}`]),
+    ...graphDifferences(graph, session.compiled.plan.graph),
+    ...tensorDifferences(session, snapshot),
+  ]);
+  await restoreSnapshot(session, snapshot);
+}
+
+function tensorDifferences(session: Session, { tensors }: Snapshot): string[] {
   const expected = new Map(session.compiled.state.map(({ name, shape }) => [name, shape]));
-  const problems = [
-    ...[...expected.keys()].filter((name) => snapshot.tensors[name] === undefined).map((name) => `${name} is missing`),
-    ...Object.entries(snapshot.tensors).flatMap(([name, { shape }]) => {
+  return [
+    ...[...expected.keys()].filter((name) => tensors[name] === undefined).map((name) => `${name} is missing`),
+    ...Object.entries(tensors).flatMap(([name, { shape }]) => {
       const wanted = expected.get(name);
       if (wanted === undefined) return [`${name} is not known here`];
       return wanted.join() === shape.join() ? [] : [`${name} is [${shape}] instead of [${wanted}]`];
     }),
   ];
-  if (problems.length > 0) {
-    throw new CheckpointError(
-      `Cannot resume: the checkpoint holds the tensors of this run, got ${problems.length} differences: ${
-        problems.join("; ")
-      }. Resume with the sentence that wrote it.`,
-    );
-  }
-  for (const [name, { data }] of Object.entries(snapshot.tensors)) await session.write(name, data);
+}
+
+function graphDifferences(saved: LossGraph, here: LossGraph): string[] {
+  const [theirs, ours] = [saved, here].map(({ terms }) => new Map(terms.map((term) => [term.name, term])));
+  const names = new Set([...ours!.keys(), ...theirs!.keys()]);
+  const terms = [...names].flatMap((name) => {
+    const [own, other] = [ours!.get(name), theirs!.get(name)];
+    if (other === undefined) return [`term ${name} is missing`];
+    if (own === undefined) return [`term ${name} is not known here`];
+    return equalJson(own, other) ? [] : [`term ${name} is another one`];
+  });
+  const parts = ["aux", "switches", "heads", "phases"] as const;
+  const what = {
+    aux: "the modules are",
+    switches: "the switches are",
+    heads: "the heads are",
+    phases: "the phases are",
+  };
+  return [...terms, ...parts.flatMap((part) => (equalJson(saved[part], here[part]) ? [] : [`${what[part]} others`]))];
+}
+
+function refuseDifferences(rule: string, problems: readonly string[]): void {
+  if (problems.length === 0) return;
+  throw new CheckpointError(
+    `Cannot resume: ${rule}, got ${problems.length} difference${problems.length === 1 ? "" : "s"}: ${
+      problems.join("; ")
+    }. Resume with the sentence that wrote it.`,
+  );
 }
 
 /** A snapshot as bytes: a safetensors file whose metadata holds the position. */
@@ -87,7 +136,7 @@ export function encodeSnapshot(snapshot: Snapshot): Uint8Array<ArrayBuffer> {
 export function decodeSnapshot(bytes: Uint8Array, what = "the checkpoint"): Snapshot {
   const { tensors, metadata } = decodeTensors(bytes, what);
   const text = metadata.cohort;
-  const position = text === undefined ? undefined : JSON.parse(text) as Position;
+  const position = text === undefined ? undefined : readPosition(text, what);
   if (position?.version !== 1) {
     throw new CheckpointError(
       `Cannot resume from ${what}: it is no checkpoint of version 1, got ${
@@ -96,4 +145,14 @@ export function decodeSnapshot(bytes: Uint8Array, what = "the checkpoint"): Snap
     );
   }
   return { position, tensors };
+}
+
+function readPosition(text: string, what: string): Position {
+  try {
+    return JSON.parse(text) as Position;
+  } catch {
+    throw new CheckpointError(
+      `Cannot resume from ${what}: its position is JSON, got ${text.length} characters that are not. Use another file.`,
+    );
+  }
 }

@@ -50,6 +50,7 @@ export async function startFrom(
     epoch: 1,
     step: 0,
     totals: {},
+    paused: {},
     seen: 0,
     measured: {},
     history: [],
