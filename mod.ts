@@ -36,7 +36,7 @@ export * from "./datasets/mod.ts";
 export { run as forward } from "./dsl/value.ts";
 
 export type { Backend, BackendName, Engine, Feed, Numbers, Runner } from "./runtime/backend/backend.ts";
-export { pick } from "./runtime/backend/pick.ts";
+export { type BackendRequest, pick, type Picked, type PickOptions } from "./runtime/backend/pick.ts";
 export { reference } from "./runtime/backend/reference/reference.ts";
 export {
   backendSuite,
@@ -47,7 +47,19 @@ export {
   type Tolerance,
 } from "./runtime/backend/suite.ts";
 export { compile, type Compiled, type CompileOptions, parameterCount } from "./runtime/compile/compile.ts";
-export type { CompileInput, Plan } from "./runtime/compile/resolve.ts";
+export type { ParameterEntry } from "./runtime/compile/net.ts";
+export type { CompileInput, Plan, PlannedGroup, PlannedModule } from "./runtime/compile/resolve.ts";
+export type { Expr } from "./runtime/ir/expr.ts";
+export type { Attrs, ConvAttrs, Node, NodeOf, Pair, PoolAttrs, Primitive, Shape } from "./runtime/ir/node.ts";
+export type {
+  AdamEffect,
+  Effect,
+  Segment,
+  SgdEffect,
+  StateEntry,
+  StateKind,
+  StepProgram,
+} from "./runtime/ir/program.ts";
 export type { EpochRecord, FitEvent } from "./runtime/train/fit.ts";
 export { flagHelp, parseFlags, type RunFlags } from "./runtime/train/flags.ts";
 export type { Accuracy, Metrics } from "./runtime/train/metrics.ts";

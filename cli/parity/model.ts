@@ -19,6 +19,7 @@ import type { ModelCase, ModelFiles, RecordedTap } from "./model_format.ts";
 import { type ProbeResult, runProbe } from "./probe.ts";
 import { largestError, type Outcome, Report } from "./report.ts";
 import { FIRST, REGENERATED } from "./rules.ts";
+import type { RecordedNet } from "./trace_format.ts";
 
 /** Runs a recorded net on a backend. */
 export async function compareModel(files: ModelFiles, backend: Backend): Promise<Outcome> {
@@ -44,7 +45,7 @@ interface Built {
 }
 
 function netOf({ net, param_tensors }: ModelCase): Built | string {
-  const arch = archOf(net);
+  const arch = archOf(withBlocks(net, param_tensors));
   if (typeof arch === "string") return arch;
   const own = { id: "net", recorded: "", stages: arch.stages };
   if (net.decoder !== true) return { arch, modules: [own] };
@@ -55,6 +56,16 @@ function netOf({ net, param_tensors }: ModelCase): Built | string {
   const { aux } = cohort(arch, students + 1).leader().use(ffsd()).lower();
   const { stages } = aux.find(({ id }) => id === "decoder")!;
   return { arch, modules: [own, { id: "decoder", recorded: "trans_fusion_module.", stages }] };
+}
+
+/**
+ * The net with its residual block, where only the names of its tensors tell: OKDDip's ResNet-110 is recorded without a
+ * word for its bottlenecks.
+ */
+function withBlocks(net: RecordedNet, tensors: ModelCase["param_tensors"]): RecordedNet {
+  if (net.family !== "resnet" || net.block !== undefined || tensors["layer1.0.conv3.weight"] === undefined) return net;
+  const blocks = new Set(Object.keys(tensors).flatMap((name) => /^layer1\.(\d+)\./.exec(name)?.[1] ?? []));
+  return { ...net, block: "bottleneck", blocks: blocks.size };
 }
 
 function probeOf(recorded: ModelCase, { arch, modules }: Built, mode: "train" | "eval"): ProbeInput {

@@ -17,7 +17,7 @@ import { tensorOf, type Tensors } from "./files.ts";
 import { checkSums, initialTensor, sumsError } from "./formula.ts";
 import type { Report } from "./report.ts";
 import { REGENERATED } from "./rules.ts";
-import { optimizerFrom, type Trace } from "./trace_format.ts";
+import { optimizerFrom, type Trace, type TraceFiles } from "./trace_format.ts";
 
 /** Deliberate mistakes, for tests of the comparison itself. */
 export interface Sabotage {
@@ -38,14 +38,20 @@ export function namesOf({ prefixes }: Replay): Names {
 }
 
 /** Compiles a replay, with outputs for gradients where `debug` is said. */
-export function compileReplay(trace: Trace, replay: Replay, sabotage: Sabotage, debug: boolean): Compiled {
+export function compileReplay(
+  { trace, batches: images }: TraceFiles,
+  replay: Replay,
+  sabotage: Sabotage,
+  debug: boolean,
+): Compiled {
   const { batches } = trace;
+  const [, channels, height, width] = tensorOf(images, "x0").shape as readonly [number, number, number, number];
   const input: CompileInput = {
     nets: replay.sentence.spec.nets,
     archs: replay.sentence.archs,
     graph: replay.graph,
     classes: batches.C,
-    shape: [3, 32, 32],
+    shape: [channels, height, width],
     batch: batches.n,
   };
   const groups = Object.fromEntries(

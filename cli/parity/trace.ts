@@ -71,15 +71,15 @@ class Comparison {
 
   async run(): Promise<void> {
     for (const [name, [ours, recorded]] of Object.entries(this.#replay.coefficients ?? {})) {
-      this.report.add(name, Math.abs(ours - recorded) / Math.abs(recorded), 1e-12);
+      this.report.add(name, Math.abs(ours - recorded) / Math.max(Math.abs(recorded), 1e-300), 1e-12);
     }
-    const debug = compileReplay(this.#trace, this.#replay, this.#sabotage, true);
+    const debug = compileReplay(this.#files, this.#replay, this.#sabotage, true);
     const initial = initialState(this.#trace, debug, this.#names, this.report);
     compareCounts(this.#trace, debug, this.#names, this.report);
     await this.#gradients(debug, initial);
     if (this.#iterations === 0) return;
     // The trained program is the fused one, which differs from the one that shows its gradients.
-    const compiled = compileReplay(this.#trace, this.#replay, this.#sabotage, false);
+    const compiled = compileReplay(this.#files, this.#replay, this.#sabotage, false);
     const session = await openReplay(compiled, this.#backend, initial);
     try {
       const count = this.#trace.iterations.length;

@@ -120,6 +120,13 @@ export function resolve(input: CompileInput): Plan {
       );
       shapes[stage.spot] = probe.builder.shape(at);
     }
+    const width = shapes.logits?.[1];
+    if (width !== undefined && width !== classes) {
+      throw new ClassCountError(
+        `Cannot build ${net.id}: its last layer has ${width} outputs, got ${classes} classes from the dataset. ` +
+          `Give that layer the width "classes".`,
+      );
+    }
     spots[net.id] = shapes;
     state[net.id] = probe.entries();
   }

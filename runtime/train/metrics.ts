@@ -97,13 +97,13 @@ export class MetricsCounter {
 
 const ENSEMBLE = "\u0000ensemble";
 
-/** Number of classes that score higher than the right one; of equal scores the earlier class comes first. */
+/** Number of classes that score higher than the right one; of equal scores the earlier class comes first, and NaN before all. */
 function rankOf(values: Numbers, start: number, classes: number, label: number): number {
   const own = values[start + label]!;
   let rank = 0;
   for (let c = 0; c < classes; c++) {
     const other = values[start + c]!;
-    if (other > own || (other === own && c < label) || Number.isNaN(own)) rank++;
+    if (other > own || (other === own && c < label) || Number.isNaN(own) || Number.isNaN(other)) rank++;
   }
   return rank;
 }

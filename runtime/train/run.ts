@@ -124,7 +124,8 @@ function epochLine({ epoch, metrics, seconds }: EpochRecord, epochs: number): st
 /** The result as lines: every member at the last and at its best epoch, the ensemble, the oracle, and the files. */
 export function summary(result: TrainResult): string[] {
   const last = result.history.at(-1);
-  if (last === undefined) return ["Stopped before the first epoch was finished."];
+  const files = Object.entries(result.files).map(([what, path]) => `Wrote ${what}: ${path}`);
+  if (last === undefined) return ["Stopped before the first epoch was finished.", ...files];
   const { members, ensemble, oracle, similarity, images } = last.metrics;
   const rows = Object.entries(members).map(([name, { top1, top5 }]) => {
     const best = result.best[name]!;
@@ -142,7 +143,7 @@ export function summary(result: TrainResult): string[] {
       ? []
       : [`  ${"oracle".padEnd(14)} ${percent(oracle)}  (some peer is right: no classifier)`]),
     ...(similarity === undefined ? [] : [`  similarity of the peers ${similarity.toFixed(4)}`]),
-    ...Object.entries(result.files).map(([what, path]) => `Wrote ${what}: ${path}`),
+    ...files,
   ];
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Compiled } from "../compile/compile.ts";
+import type { Compiled } from "../compile/compile.ts";
 import type { Backend, Engine, Numbers, Runner } from "../backend/backend.ts";
 import { ShapeError } from "../../dsl/errors.ts";
 import { sizeOf } from "../ir/node.ts";

@@ -147,9 +147,9 @@ export function decodeSnapshot(bytes: Uint8Array, what = "the checkpoint"): Snap
   return { position, tensors };
 }
 
-function readPosition(text: string, what: string): Position {
+function readPosition(text: string, what: string): Position | undefined {
   try {
-    return JSON.parse(text) as Position;
+    return (JSON.parse(text) ?? undefined) as Position | undefined;
   } catch {
     throw new CheckpointError(
       `Cannot resume from ${what}: its position is JSON, got ${text.length} characters that are not. Use another file.`,

@@ -5,7 +5,7 @@
  */
 
 import type { Arch } from "../../dsl/arch.ts";
-import type { Dataset, LoadContext, OpenDataset } from "../../dsl/data.ts";
+import type { Batch, Dataset, LoadContext, OpenDataset } from "../../dsl/data.ts";
 import { ClassCountError, SentenceError } from "../../dsl/errors.ts";
 import type { LossGraph } from "../../dsl/graph.ts";
 import type { Spec, TrainSpec } from "../../dsl/spec.ts";
@@ -91,7 +91,7 @@ export async function train(pipeline: Trainable, options: TrainRunOptions = {}):
   if (spec.train === undefined) {
     throw new SentenceError("Cannot train: the sentence says how, got none. Add .train({ epochs: 300 }).");
   }
-  const data = options.data ?? await openData(pipeline, options, report);
+  const data = breathing(options.data ?? await openData(pipeline, options, report));
   const session = await openSession(pipeline, options, data, spec.train);
   const { compiled } = session;
   try {
@@ -143,7 +143,7 @@ export async function evaluate(
   from: Snapshot | string,
   options: Omit<TrainRunOptions, "name" | "resume" | "weights"> = {},
 ): Promise<Metrics> {
-  const data = options.data ?? await openData(pipeline, options, options.report ?? (() => {}));
+  const data = breathing(options.data ?? await openData(pipeline, options, options.report ?? (() => {})));
   const train = pipeline.spec.train ?? trainSpec();
   const session = await openSession(pipeline, options, data, train);
   try {
@@ -211,6 +211,23 @@ async function openData(
     );
   }
   return data;
+}
+
+/**
+ * The same images, with a turn of the event loop between batches, at most every 50 ms: a backend that computes on this
+ * thread would keep timers, progress and Ctrl-C waiting until the end of the epoch.
+ */
+function breathing(data: OpenDataset): OpenDataset {
+  async function* turns(batches: AsyncIterable<Batch>): AsyncGenerator<Batch, void, void> {
+    let last = performance.now();
+    for await (const batch of batches) {
+      yield batch;
+      if (performance.now() - last < 50) continue;
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      last = performance.now();
+    }
+  }
+  return { ...data, batches: (options) => turns(data.batches(options)) };
 }
 
 async function openFolder(pipeline: Trainable, options: TrainRunOptions): Promise<RunFolder | undefined> {

@@ -87,9 +87,9 @@ Deno.test("train refuses a spot and a role that are not there in the words of th
       assertEquals(code, 1);
       return err.trim();
     };
-    const led = `c.cohort("resnet8×3").leader().fuse({ at: "layer3" }).on(c.digits())`;
-    const spot = await refusal(led, "--net", "mobilenet_v2");
-    assertMatch(spot, /^Cannot say fuse\(\): no spot 'layer3' in the cohort\.[^\n]*$/);
+    const led = `c.cohort("mobilenet_v2×3").leader().fuse({ at: "layer4" }).on(c.digits())`;
+    const spot = await refusal(led, "--net", "resnet8");
+    assertEquals(spot, `Cannot say fuse(): no spot 'layer4' in the cohort. Did you mean "layer1"?`);
     assertEquals(
       await refusal(`c.cohort("resnet8×2").use(c.kd())`),
       "Cannot say use(kd()): this method needs a teacher, and the sentence has none. Start from teacher(...).student(...).",

@@ -32,7 +32,7 @@ export function dmlTrace(trace: Trace): Replay | string {
     epsilon: EPSILON,
   }));
   const graph = sentence.lower();
-  const watches = divergences(graph);
+  const watches = divergences(graph, pairwise);
   return {
     sentence,
     graph: { ...graph, watches: [...graph.watches, ...watches] },
@@ -51,7 +51,7 @@ export function dmlTrace(trace: Trace): Replay | string {
 }
 
 /** Every divergence on its own, called as the recording does: `kl(0<-1)`, or `kl(0<-ens)` from the mean of others. */
-function divergences({ terms }: LossGraph): readonly Watch[] {
+function divergences({ terms }: LossGraph, pairwise: boolean): readonly Watch[] {
   return terms.flatMap(({ name, loss }) => {
     const learner = /^peer(\d+)\/dml$/.exec(name)?.[1];
     if (learner === undefined) return [];
@@ -60,7 +60,7 @@ function divergences({ terms }: LossGraph): readonly Watch[] {
     return found.map((value): Watch => {
       const sources = new Set<string>();
       teachers(value.of[1]!, sources);
-      const source = sources.size === 1 && found.length > 1 ? [...sources][0] : "ens";
+      const source = pairwise ? [...sources].join() : "ens";
       return { name: `kl(${learner}<-${source})`, value };
     });
   });

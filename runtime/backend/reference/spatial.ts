@@ -3,11 +3,23 @@
 import type { ConvAttrs, NodeOf, Pair, PoolAttrs } from "../../ir/node.ts";
 import { type Tensor, tensor } from "./tensor.ts";
 
-/** A run of products in one row: y[y + k], k < length, meets x[x + k · step] under one filter element w. */
-type Row = (x: number, step: number, w: number, y: number, length: number) => void;
+/**
+ * Products under one filter element w: for rows i < height and columns j < width, y[y + i · yRow + j] meets
+ * x[x + i · xRow + j · xStep].
+ */
+interface Patch {
+  x: number;
+  xRow: number;
+  xStep: number;
+  w: number;
+  y: number;
+  yRow: number;
+  height: number;
+  width: number;
+}
 
 /**
- * Visits every (image row, filter element) pair of a convolution: x[b, ci, h, w] meets w[co, cig, kh, kw] in
+ * Visits every (image, filter element) pair of a convolution: x[b, ci, h, w] meets w[co, cig, kh, kw] in
  * y[b, co, oh, ow]. All three convolution primitives are this loop with another factor as the result.
  */
 function convolve(
@@ -16,33 +28,37 @@ function convolve(
   [channels, height, width]: readonly [number, number, number],
   [out, kh, kw]: readonly [number, number, number],
   [oh, ow]: Pair,
-  visit: Row,
+  visit: (patch: Readonly<Patch>) => void,
 ): void {
   const { stride: [sh, sw], pad: [ph, pw], groups } = attrs;
   const [cg, og] = [channels / groups, out / groups];
+  const patch: Patch = { x: 0, xRow: sh * width, xStep: sw, w: 0, y: 0, yRow: ow, height: 0, width: 0 };
   for (let b = 0; b < images; b++) {
     for (let co = 0; co < out; co++) {
       const group = Math.floor(co / og);
       for (let cig = 0; cig < cg; cig++) {
         const ci = group * cg + cig;
         for (let r = 0; r < kh; r++) {
+          const [top, bottom] = covered(oh, height, sh, ph - r);
           for (let c = 0; c < kw; c++) {
-            const w = ((co * cg + cig) * kh + r) * kw + c;
-            // Columns j whose element j · sw − pw + c lies inside the image.
-            const first = Math.max(0, Math.ceil((pw - c) / sw));
-            const end = Math.min(ow, Math.floor((width - 1 + pw - c) / sw) + 1);
-            if (end <= first) continue;
-            for (let i = 0; i < oh; i++) {
-              const h = i * sh - ph + r;
-              if (h < 0 || h >= height) continue;
-              const row = ((b * channels + ci) * height + h) * width;
-              visit(row + first * sw - pw + c, sw, w, ((b * out + co) * oh + i) * ow + first, end - first);
-            }
+            const [left, right] = covered(ow, width, sw, pw - c);
+            if (bottom <= top || right <= left) continue;
+            patch.x = ((b * channels + ci) * height + top * sh - ph + r) * width + left * sw - pw + c;
+            patch.w = ((co * cg + cig) * kh + r) * kw + c;
+            patch.y = ((b * out + co) * oh + top) * ow + left;
+            patch.height = bottom - top;
+            patch.width = right - left;
+            visit(patch);
           }
         }
       }
     }
   }
+}
+
+/** First and one past the last output i < outputs whose element i · stride − pad lies within 0 … size − 1. */
+function covered(outputs: number, size: number, stride: number, pad: number): Pair {
+  return [Math.max(0, Math.ceil(pad / stride)), Math.min(outputs, Math.floor((size - 1 + pad) / stride) + 1)];
 }
 
 /** Convolution. */
@@ -52,9 +68,13 @@ export function conv2d(node: NodeOf<"conv2d">, x: Tensor, w: Tensor, count: numb
   const [out, , kh, kw] = w.shape as readonly [number, number, number, number];
   const [xd, wd, yd] = [x.data, w.data, y.data];
   const size = [node.shape[2]!, node.shape[3]!] as const;
-  convolve(node.attrs, count, [channels, height, width], [out, kh, kw], size, (a, step, b, c, length) => {
-    const factor = wd[b]!;
-    for (let k = 0; k < length; k++) yd[c + k] = yd[c + k]! + xd[a + k * step]! * factor;
+  convolve(node.attrs, count, [channels, height, width], [out, kh, kw], size, (p) => {
+    const { xStep, width } = p;
+    const factor = wd[p.w]!;
+    for (let i = 0; i < p.height; i++) {
+      const [from, to] = [p.x + i * p.xRow, p.y + i * p.yRow];
+      for (let j = 0; j < width; j++) yd[to + j] = yd[to + j]! + xd[from + j * xStep]! * factor;
+    }
   });
   return y;
 }
@@ -66,9 +86,13 @@ export function conv2dInput(node: NodeOf<"conv2dInput">, g: Tensor, w: Tensor, c
   const [out, , kh, kw] = w.shape as readonly [number, number, number, number];
   const [xd, wd, gd] = [x.data, w.data, g.data];
   const size = [g.shape[2]!, g.shape[3]!] as const;
-  convolve(node.attrs, count, [channels, height, width], [out, kh, kw], size, (a, step, b, c, length) => {
-    const factor = wd[b]!;
-    for (let k = 0; k < length; k++) xd[a + k * step] = xd[a + k * step]! + gd[c + k]! * factor;
+  convolve(node.attrs, count, [channels, height, width], [out, kh, kw], size, (p) => {
+    const { xStep, width } = p;
+    const factor = wd[p.w]!;
+    for (let i = 0; i < p.height; i++) {
+      const [to, from] = [p.x + i * p.xRow, p.y + i * p.yRow];
+      for (let j = 0; j < width; j++) xd[to + j * xStep] = xd[to + j * xStep]! + gd[from + j]! * factor;
+    }
   });
   return x;
 }
@@ -80,10 +104,14 @@ export function conv2dFilter(node: NodeOf<"conv2dFilter">, x: Tensor, g: Tensor,
   const [out, , kh, kw] = node.shape as readonly [number, number, number, number];
   const [xd, wd, gd] = [x.data, w.data, g.data];
   const size = [g.shape[2]!, g.shape[3]!] as const;
-  convolve(node.attrs, count, [channels, height, width], [out, kh, kw], size, (a, step, b, c, length) => {
-    let total = wd[b]!;
-    for (let k = 0; k < length; k++) total += xd[a + k * step]! * gd[c + k]!;
-    wd[b] = total;
+  convolve(node.attrs, count, [channels, height, width], [out, kh, kw], size, (p) => {
+    const { xStep, width } = p;
+    let total = wd[p.w]!;
+    for (let i = 0; i < p.height; i++) {
+      const [from, to] = [p.x + i * p.xRow, p.y + i * p.yRow];
+      for (let j = 0; j < width; j++) total += xd[from + j * xStep]! * gd[to + j]!;
+    }
+    wd[p.w] = total;
   });
   return w;
 }

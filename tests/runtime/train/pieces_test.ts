@@ -30,7 +30,7 @@ Deno.test("weightIn() ramps FFSD's coefficients over 5 epochs from 1", () => {
   const weights = [1, 2, 3, 4, 5, 6, 299].map((epoch) => weightIn(warmUp(1), epoch, {}));
   // exp(−5 (1 − e/5)²), facts of the released code rounded to four places.
   [0.0408, 0.1653, 0.4493, 0.8187, 1, 1, 1].forEach((expected, i) => assertAlmostEquals(weights[i]!, expected, 5e-5));
-  assertAlmostEquals(weightIn(warmUp(1000), 2, {}), 1000 * Math.exp(-3.2), 1e-9);
+  assertAlmostEquals(weightIn(warmUp(1000), 2, {}), 1000 * Math.exp(-1.8), 1e-9);
 });
 
 Deno.test("weightIn() ramps from epoch 0 where the method counts so, and reads measured values", () => {

@@ -92,15 +92,9 @@ function build(features: Features, shape: WinogradShape): Func {
     func.set(tiles, mul(0, 0));
     func.for("position", group, end, (position) => {
       const strip = stripAt(func, tiling, first, position);
-      spreadStrip(
-        func,
-        inputTransform,
-        { map: input, first: x, pad },
-        strip,
-        { buffer, zeros: scratch },
-        spread,
-        tiles,
-      );
+      const source = { map: input, first: x, pad };
+      const room = { buffer, zeros: scratch };
+      spreadStrip(func, inputTransform, source, strip, room, spread, tiles, keepLanes);
       func.bump(tiles, strip.tiles);
     });
     const depths = { from: input.channels, to: output.channels };

@@ -11,7 +11,7 @@ import { add, and, int, min, mul, shr } from "../../assembler/i32.ts";
 import { type Kernel, kernel, laneBytes, numberBytes } from "../kernel.ts";
 import { tile } from "../micro.ts";
 import { transpose } from "./pixels.ts";
-import { chunkChannels, planes, points } from "./plan.ts";
+import { chunkChannels, planes, planeSkew, points } from "./plan.ts";
 import { filterGradientTransform, filterTransform } from "./transform.ts";
 
 /** Constants of a filter transform. */
@@ -26,7 +26,12 @@ export interface FilterConstants {
 /** Numbers of the transformed filters: [36][⌈to/4⌉][from][4], `to` and `from` swapped for turned filters. */
 export function winogradFiltersSize({ from, to, turned }: FilterConstants): number {
   const [inner, outer] = turned ? [to, from] : [from, to];
-  return planes * Math.ceil(outer / tile) * tile * inner;
+  return planes * filterPlaneBytes(inner, outer) / numberBytes;
+}
+
+/** Bytes from a plane of transformed filters to the next. */
+export function filterPlaneBytes(from: number, to: number): number {
+  return Math.ceil(to / tile) * from * f.vectorBytes + planeSkew;
 }
 
 /** Kernel (filters [to][from][3][3], transformed filters). */
@@ -46,7 +51,7 @@ function build(features: Features, constants: FilterConstants): Func {
   const filter = taps * numberBytes;
   const [inner, outer] = turned ? [to, from] : [from, to];
   const [innerStep, outerStep] = turned ? [from * filter, filter] : [filter, from * filter];
-  const plane = Math.ceil(outer / tile) * inner * f.vectorBytes;
+  const plane = filterPlaneBytes(inner, outer);
   const target = func.let("target", u);
   func.for("tile", 0, Math.ceil(outer / tile), (position) => {
     // Places behind the last channel repeat it; nothing uses them.

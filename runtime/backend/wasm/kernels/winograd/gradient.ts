@@ -11,6 +11,7 @@
 import { type Features, Func, type Local } from "../../assembler/func.ts";
 import * as f from "../../assembler/f32x4.ts";
 import { add, int, lt, min, mul, sub } from "../../assembler/i32.ts";
+import { lanes } from "../../layout.ts";
 import { chunkBlocks, type Kernel, kernel, numberBytes, presentMasks } from "../kernel.ts";
 import { tile } from "../micro.ts";
 import { storeFilters, taps } from "./filters.ts";
@@ -59,7 +60,8 @@ interface Room {
 
 function roomOf(shape: WinogradShape): Room {
   const [from, to] = [shape.input.channels, shape.output.channels];
-  const tiling = tilingOf(shape, Math.max(from, to));
+  // Two planes of each point share the cache here.
+  const tiling = tilingOf(shape, 2 * Math.max(from, to));
   const chunk = tiling.capacity * chunkBytes;
   const planesOf = (start: number, channels: number): Planes & { readonly start: number } => {
     return { start, plane: Math.ceil(channels / chunkChannels) * chunk + planeSkew, tile: chunkBytes, chunk };
@@ -73,8 +75,8 @@ function roomOf(shape: WinogradShape): Room {
 
 /** Bytes of the sums of one plane. */
 function sumBytes({ input, output }: WinogradShape): number {
-  return Math.ceil(output.channels / tile) * tile * Math.ceil(input.channels / chunkChannels) * chunkChannels *
-    numberBytes;
+  const [rows, columns] = [Math.ceil(output.channels / tile), Math.ceil(input.channels / chunkChannels)];
+  return rows * tile * columns * chunkBytes / lanes + planeSkew;
 }
 
 function build(features: Features, constants: WinogradFilterConstants): Func {

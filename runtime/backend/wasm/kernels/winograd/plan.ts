@@ -7,9 +7,9 @@
  * @module
  */
 
-import type { Pair } from "../../../../ir/node.ts";
+import type { ConvAttrs, Pair } from "../../../../ir/node.ts";
 import type { Code, Int } from "../../assembler/code.ts";
-import type { Features, Func, Local } from "../../assembler/func.ts";
+import type { Func, Local } from "../../assembler/func.ts";
 import { add, and, div, ge, lt, min, mod, mul } from "../../assembler/i32.ts";
 import type { MapSize } from "../convolve.ts";
 import { laneBytes } from "../kernel.ts";
@@ -20,6 +20,18 @@ export interface WinogradShape {
   readonly output: MapSize;
   /** Rows and columns of zeros around the input: 0, 1 or 2. */
   readonly pad: Pair;
+}
+
+/** The shape of a convolution that Winograd can do, forward and both gradients; undefined for others. */
+export function winogradShape(
+  input: MapSize,
+  output: MapSize,
+  kernel: Pair,
+  { stride, pad, groups }: ConvAttrs,
+): WinogradShape | undefined {
+  const plain = groups === 1 && [...stride].every((step) => step === 1);
+  const fits = [...kernel].every((taps) => taps === 3) && [...pad].every((zeros) => zeros <= 2);
+  return plain && fits ? { input, output, pad } : undefined;
 }
 
 /** Rows and columns of a tile of outputs. */
@@ -43,8 +55,8 @@ const planeBudget = 8 * 1024;
 /** Fewest tiles of a group: each brings the transformed filters, which may be large, into the cache once. */
 const groupTiles = 4;
 
-/** Bytes by which planes are set apart from a stride of 4 KiB, where they would meet in one cache set. */
-export const planeSkew = 256;
+/** Bytes by which planes are set apart from powers of two, where all 36 would meet in one cache set. */
+export const planeSkew = 64;
 
 /** Tiles of a map, in strips and groups. */
 export interface Tiling {
@@ -125,11 +137,4 @@ export function overChunks(func: Func, channels: number, body: (chunk: Int, widt
   const whole = Math.floor(channels / chunkChannels);
   func.for("channels", 0, whole, (chunk) => body(chunk, chunkChannels));
   if (channels % chunkChannels > 0) body(whole, channels % chunkChannels);
-}
-
-/**
- * Whether Winograd is expected to be faster than the direct method.
- */
-export function winogradPays(_shape: WinogradShape, _features: Features): boolean {
-  return true;
 }

@@ -11,7 +11,7 @@ import { add, and, mul, shr } from "../../assembler/i32.ts";
 import { laneBytes } from "../kernel.ts";
 import { lanes } from "../../layout.ts";
 import { clearTile, type Micro, micro, overTiles, storeTile, tile } from "../micro.ts";
-import { chunkChannels, planes } from "./plan.ts";
+import { chunkChannels, planes, planeSkew } from "./plan.ts";
 import type { Planes } from "./strip.ts";
 
 /** Sizes of a product: channels it sums over and channels it gives. */
@@ -48,6 +48,7 @@ export function multiplyPlanes(
       });
       func.bump(weights, from * f.vectorBytes);
     });
+    func.bump(weights, planeSkew);
     func.bump(source, v.plane);
     func.bump(target, m.plane);
   });
@@ -128,6 +129,7 @@ export function accumulatePlanes(
         func.bump(samples, x.chunk);
       });
     });
+    func.bump(place, planeSkew);
     func.bump(left, g.plane);
     func.bump(right, x.plane);
   });

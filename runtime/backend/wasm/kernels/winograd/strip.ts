@@ -15,7 +15,7 @@ import { choose } from "../../assembler/code.ts";
 import { add, min, mul, sub } from "../../assembler/i32.ts";
 import { mapBytes, type MapSize } from "../convolve.ts";
 import { laneBytes } from "../kernel.ts";
-import { type ColumnPass } from "./pixels.ts";
+import type { ColumnPass } from "./pixels.ts";
 import { chunkBytes, columnBytes, inside, overChunks, points, type Strip, tileSize } from "./plan.ts";
 import { outputTransform, type Transform } from "./transform.ts";
 
