@@ -37,6 +37,8 @@ export { run as forward } from "./dsl/value.ts";
 
 export type { Backend, BackendName, Engine, Feed, Numbers, Runner } from "./runtime/backend/backend.ts";
 export { type BackendRequest, pick, type Picked, type PickOptions } from "./runtime/backend/pick.ts";
+export type { TfjsEngine } from "./runtime/backend/tfjs/device.ts";
+export type { WasmOptions } from "./runtime/backend/wasm/wasm.ts";
 export { reference } from "./runtime/backend/reference/reference.ts";
 export {
   backendSuite,

@@ -138,6 +138,12 @@ function compileStep(
         if (options.debug === true) outputs[`gradient/${leaf.name}`] = gradient;
         return [updateEffect(leaf.name, b.shape(leaf.id), gradient, group, optimizers[group]!, slots)];
       });
+      if (effects.length === 0 && terms.some((term) => term.learners.includes(group))) {
+        throw new SentenceError(
+          `Cannot train ${group}: some term that it learns from depends on its parameters, got none. ` +
+            `Leave out the cut, or the learner.`,
+        );
+      }
       const gate = gates.get(group);
       return {
         id: group,

@@ -117,7 +117,9 @@ function neededBySeveral(b: GraphBuilder, found: readonly GroupUpdate[][], place
 
 /** Names of the buffers that backward passes read: their new values have to wait. */
 function buffersRead(b: GraphBuilder, updates: readonly Segment[]): Set<string> {
-  const leaves = updates.flatMap(({ nodes }) => nodes.flatMap((id) => b.node(id).inputs)).map((id) => b.node(id));
+  const leaves = updates.flatMap(({ nodes }) => nodes.flatMap((id) => b.node(id).inputs)).map((id) =>
+    b.node(viewed(b, id))
+  );
   return new Set(leaves.flatMap((leaf) => (leaf.op === "buffer" ? [leaf.attrs.name] : [])));
 }
 

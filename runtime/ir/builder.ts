@@ -54,7 +54,9 @@ export class GraphBuilder {
     batch: readonly number[],
     salt = "",
   ): number {
-    const key = JSON.stringify([op, inputs, attrs, shape, batch, salt]);
+    const plain = JSON.stringify([op, inputs, attrs, shape, batch, salt]);
+    // JSON has no infinities and no NaN: as null they would all be one constant.
+    const key = plain.includes("null") ? plain + JSON.stringify(attrs, spelled) : plain;
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     const id = this.#nodes.length;
@@ -375,4 +377,8 @@ function pick({ stride, pad, groups }: ConvAttrs): ConvAttrs {
 
 function sameArray(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((x, i) => x === b[i]);
+}
+
+function spelled(_: string, value: unknown): unknown {
+  return typeof value === "number" ? String(value) : value;
 }

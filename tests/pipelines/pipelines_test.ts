@@ -5,7 +5,7 @@ import { flat, write } from "../datasets/fixtures.ts";
 import { inFolder, program } from "../cli/child.ts";
 
 const FOLDER = new URL("../../pipelines/", import.meta.url);
-const FILES = [...Deno.readDirSync(FOLDER)].map(({ name }) => name).sort();
+const FILES = [...Deno.readDirSync(FOLDER)].map(({ name }) => name).filter((name) => name.endsWith(".ts")).sort();
 
 async function load(file: string): Promise<AnyPipeline> {
   return (await import(new URL(file, FOLDER).href)).default;

@@ -144,19 +144,24 @@ export function firstStep(sentence: Sentence, setting: Setting = {}, drawn: Draw
   return inSession(compiled, (session) => session.step(feed(compiled, drawn)));
 }
 
-/** Asserts that two sets of tensors have the same names, and numbers within `relative` of each tensor's largest. */
+/**
+ * Asserts that two sets of tensors have the same names, and numbers within `relative` of each tensor's largest.
+ *
+ * @param least Size that a tensor counts as having at least, for numbers that cancel to nothing.
+ */
 export function assertClose(
   actual: Readonly<Record<string, Numbers>>,
   expected: Readonly<Record<string, Numbers>>,
   relative: number,
   what = "",
+  least = 1e-3,
 ): void {
   assertEquals(Object.keys(actual).sort(), Object.keys(expected).sort(), what);
   for (const [name, numbers] of Object.entries(expected)) {
     const found = actual[name]!;
     assertEquals(found.length, numbers.length, `${what} ${name}`);
     const largest = Float64Array.from(numbers).reduce((most, x) => Math.max(most, Math.abs(x)), 0);
-    const allowed = relative * Math.max(largest, 1e-3);
+    const allowed = relative * Math.max(largest, least);
     numbers.forEach((x, i) => {
       assert(Math.abs(found[i]! - x) <= allowed, `${what} ${name}[${i}] is ${found[i]}, expected ${x} ± ${allowed}`);
     });

@@ -7,20 +7,8 @@ import { crossEntropy } from "../../../dsl/losses.ts";
 import { logits, measured } from "../../../dsl/value.ts";
 import { GraphBuilder } from "../../../runtime/ir/builder.ts";
 import { printGraph, printNodes, printPlan, printProgram } from "../../../runtime/compile/print.ts";
+import { assertGolden } from "../../dsl/golden.ts";
 import { compileTiny, tiny, written } from "../fixtures.ts";
-
-/** Compares with a file of tests/golden; COHORT_GOLDEN=write replaces it. */
-async function assertGolden(name: string, text: string): Promise<void> {
-  const path = new URL(`../../golden/${name}.txt`, import.meta.url);
-  if (await asked("COHORT_GOLDEN") === "write") await Deno.writeTextFile(path, text);
-  assertEquals(text, await Deno.readTextFile(path), `tests/golden/${name}.txt; COHORT_GOLDEN=write replaces it`);
-}
-
-/** A variable of the environment, where it may be read. */
-async function asked(variable: string): Promise<string | undefined> {
-  const { state } = await Deno.permissions.query({ name: "env", variable });
-  return state === "granted" ? Deno.env.get(variable) : undefined;
-}
 
 /** Small enough to be read: one convolution and a classifier. */
 const small: Arch<"small", "map"> = defineArch("small", [
@@ -30,19 +18,19 @@ const small: Arch<"small", "map"> = defineArch("small", [
 ], { spots: ["map"] });
 
 Deno.test("printGraph() shows FFSD's loss graph as in its golden file", async () => {
-  await assertGolden("ffsd_graph", printGraph(cohort(tiny, 3).leader().fuse().selfDistill().lower()));
+  await assertGolden("ffsd_graph.txt", printGraph(cohort(tiny, 3).leader().fuse().selfDistill().lower()));
 });
 
 Deno.test("printPlan() shows FFSD's plan as in its golden file", async () => {
-  await assertGolden("ffsd_plan", printPlan(compileTiny(cohort(tiny, 3).leader().fuse().selfDistill()).plan));
+  await assertGolden("ffsd_plan.txt", printPlan(compileTiny(cohort(tiny, 3).leader().fuse().selfDistill()).plan));
 });
 
 Deno.test("printProgram() shows mutual learning's step as in its golden file", async () => {
-  await assertGolden("mutual_program", printProgram(compileTiny(cohort(small, 2).mutual()).step));
+  await assertGolden("mutual_program.txt", printProgram(compileTiny(cohort(small, 2).mutual()).step));
 });
 
 Deno.test("printNodes() shows the tensor graph of an evaluation as in its golden file", async () => {
-  await assertGolden("evaluation_nodes", printNodes(compileTiny(cohort(small, 2).mutual()).evaluation.nodes));
+  await assertGolden("evaluation_nodes.txt", printNodes(compileTiny(cohort(small, 2).mutual()).evaluation.nodes));
 });
 
 Deno.test("printProgram() names gates, Adam's constants and late statistics", () => {

@@ -14,7 +14,7 @@ import { emptyGraph, type LossGraph, mergeGraphs, type Term } from "../../../dsl
 import { batchNorm, conv, globalPool, linear } from "../../../dsl/layers.ts";
 import { crossEntropy, kl } from "../../../dsl/losses.ts";
 import { flatten, perSample, sub } from "../../../dsl/expr.ts";
-import { live, logits, measured, tap } from "../../../dsl/value.ts";
+import { live, logits, measured, stop, tap } from "../../../dsl/value.ts";
 import { compile } from "../../../runtime/compile/compile.ts";
 import { compileTiny, plain, type Setting, shape, tiny, train, written } from "../fixtures.ts";
 
@@ -180,5 +180,14 @@ Deno.test("compile() refuses two conditions for one pause", () => {
     { terms: [ce], switches: [{ pauses: "a", when }, { pauses: "a", when: measured("other") }] },
     CohortError,
     "Cannot compile the loss graph: a pauses on two conditions.",
+  );
+});
+
+Deno.test("compile() refuses a learner that no gradient of its terms reaches", () => {
+  const cut = { ...ce, name: "b/ce", learners: ["b"], loss: crossEntropy(stop(logits(b))) };
+  refused(
+    { terms: [ce, cut] },
+    SentenceError,
+    "Cannot train b: some term that it learns from depends on its parameters, got none. Leave out the cut, or the learner.",
   );
 });
