@@ -1,95 +1,16 @@
 /**
- * Builds tensor graphs: infers shapes and batch axes, and gives equal nodes one id.
+ * Builds tensor graphs: one method a primitive, which infers shapes and batch axes.
  *
  * @module
  */
 
 import { ShapeError } from "../../dsl/errors.ts";
 import { call, type Expr, input as operand, value } from "./expr.ts";
-import {
-  type Attrs,
-  type ConvAttrs,
-  type Node,
-  type Pair,
-  type PoolAttrs,
-  type Primitive,
-  type Shape,
-  sizeOf,
-} from "./node.ts";
-
-/** What a gradient does at a node: 0 stops it, another factor scales it. */
-export type GradientFactor = number;
+import { type ConvAttrs, type Pair, type PoolAttrs, type Shape, sizeOf } from "./node.ts";
+import { NodeTable } from "./node_table.ts";
 
 /** A growing graph. Nodes are named by id. */
-export class GraphBuilder {
-  readonly #nodes: Node[] = [];
-  readonly #known = new Map<string, number>();
-  readonly #factors = new Map<number, GradientFactor>();
-
-  /** Nodes so far; `nodes[i].id === i`. */
-  get nodes(): readonly Node[] {
-    return this.#nodes;
-  }
-
-  /** The node called `id`. */
-  node(id: number): Node {
-    return this.#nodes[id]!;
-  }
-
-  /** Shape of a node. */
-  shape(id: number): Shape {
-    return this.#nodes[id]!.shape;
-  }
-
-  /** How gradients pass a node; 1 unless it was made by {@linkcode GraphBuilder.scaleGradient}. */
-  factor(id: number): GradientFactor {
-    return this.#factors.get(id) ?? 1;
-  }
-
-  #add<P extends Primitive>(
-    op: P,
-    inputs: readonly number[],
-    attrs: Attrs[P],
-    shape: Shape,
-    batch: readonly number[],
-    salt = "",
-  ): number {
-    const plain = JSON.stringify([op, inputs, attrs, shape, batch, salt]);
-    // JSON has no infinities and no NaN: as null they would all be one constant.
-    const key = plain.includes("null") ? plain + JSON.stringify(attrs, spelled) : plain;
-    const known = this.#known.get(key);
-    if (known !== undefined) return known;
-    const id = this.#nodes.length;
-    this.#nodes.push(Object.freeze({ id, op, inputs, attrs, shape, batch }) as unknown as Node);
-    this.#known.set(key, id);
-    return id;
-  }
-
-  /** State that is trained; `version` tells apart values before and after an update within one step. */
-  parameter(name: string, shape: Shape, version = 0): number {
-    return this.#add("parameter", [], { name }, shape, [], `${version}`);
-  }
-
-  /** State that is not trained. */
-  buffer(name: string, shape: Shape, version = 0): number {
-    return this.#add("buffer", [], { name }, shape, [], `${version}`);
-  }
-
-  /** A batch input; axis 0 is the batch. */
-  input(name: string, shape: Shape): number {
-    return this.#add("input", [], { name }, shape, [0]);
-  }
-
-  /** A number set every step. */
-  uniform(name: string): number {
-    return this.#add("uniform", [], { name }, [], []);
-  }
-
-  /** A tensor filled with one number. */
-  constant(number: number, shape: Shape = []): number {
-    return this.#add("constant", [], { value: number }, shape, []);
-  }
-
+export class GraphBuilder extends NodeTable {
   /** expr of operands of one rank, broadcast over sizes of 1; `like` widens the result to that node's shape. */
   elementwise(expr: Expr, inputs: readonly number[], like?: number): number {
     const sources = [...inputs, ...(like === undefined ? [] : [like])].map((id) => this.node(id));
@@ -114,7 +35,7 @@ export class GraphBuilder {
       const source = this.node(used[body.index]!);
       if (sameArray(source.shape, shape) && sameArray(source.batch, batch)) return source.id;
     }
-    return this.#add("elementwise", used, { expr: body }, shape, batch);
+    return this.add("elementwise", used, { expr: body }, shape, batch);
   }
 
   /** fn of operands that are brought to one rank: numbers and samples [B] broadcast over the rest. */
@@ -144,14 +65,6 @@ export class GraphBuilder {
     });
   }
 
-  /** The same values; gradients that arrive are multiplied by `factor` (0 cuts them). */
-  scaleGradient(id: number, factor: GradientFactor): number {
-    const node = this.node(id);
-    const marked = this.#add("elementwise", [id], { expr: operand(0) }, node.shape, node.batch, `gradient ${factor}`);
-    this.#factors.set(marked, factor);
-    return marked;
-  }
-
   /** Σ over axes, kept with size 1. */
   sum(id: number, axes: readonly number[]): number {
     return axes.length === 0 ? id : this.#reduce("sum", id, axes);
@@ -166,7 +79,7 @@ export class GraphBuilder {
     const node = this.node(id);
     const shape = node.shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
     const batch = node.batch.filter((axis) => !axes.includes(axis));
-    return this.#add(op, [id], { axes: [...axes].sort() }, shape, batch);
+    return this.add(op, [id], { axes: [...axes].sort() }, shape, batch);
   }
 
   /** Product of the last two axes. */
@@ -189,7 +102,7 @@ export class GraphBuilder {
     if (x.batch.includes(ar)) batch.push(rank - 2);
     if (y.batch.includes(bc)) batch.push(rank - 1);
     const shape = [...x.shape.slice(0, rank - 2), x.shape[ar]!, y.shape[bc]!];
-    return this.#add("matmul", [a, b], { transposeA, transposeB }, shape, [...new Set(batch)]);
+    return this.add("matmul", [a, b], { transposeA, transposeB }, shape, [...new Set(batch)]);
   }
 
   /** Convolution of x [B,C,H,W] with w [O,C/g,kh,kw]. */
@@ -207,7 +120,7 @@ export class GraphBuilder {
     if (oh < 1 || ow < 1) {
       throw new ShapeError(`Cannot convolve: a ${kh}×${kw} filter needs a larger map, got ${height}×${width}.`);
     }
-    return this.#add("conv2d", [x, w], pick(attrs), [batch, out, oh, ow], this.node(x).batch);
+    return this.add("conv2d", [x, w], pick(attrs), [batch, out, oh, ow], this.node(x).batch);
   }
 
   /** Input gradient of a convolution; also the transposed convolution. */
@@ -217,13 +130,13 @@ export class GraphBuilder {
     if (this.shape(g)[1] !== this.shape(w)[0]) {
       throw new ShapeError(`Cannot convolve back: [${this.shape(g)}] does not fit filters [${this.shape(w)}].`);
     }
-    return this.#add("conv2dInput", [g, w], { ...pick(attrs), size }, [batch, channels, ...size], this.node(g).batch);
+    return this.add("conv2dInput", [g, w], { ...pick(attrs), size }, [batch, channels, ...size], this.node(g).batch);
   }
 
   /** Filter gradient of a convolution. */
   conv2dFilter(x: number, g: number, attrs: ConvAttrs, kernel: Pair): number {
     const shape = [this.shape(g)[1]!, this.shape(x)[1]! / attrs.groups, ...kernel];
-    return this.#add("conv2dFilter", [x, g], { ...pick(attrs), kernel }, shape, []);
+    return this.add("conv2dFilter", [x, g], { ...pick(attrs), kernel }, shape, []);
   }
 
   /** Average or maximum of windows. */
@@ -233,38 +146,38 @@ export class GraphBuilder {
     if (oh < 1 || ow < 1) {
       throw new ShapeError(`Cannot pool: windows of ${attrs.kernel} need a larger map, got ${height}×${width}.`);
     }
-    return this.#add(op, [x], attrs, [batch, channels, oh, ow], this.node(x).batch);
+    return this.add(op, [x], attrs, [batch, channels, oh, ow], this.node(x).batch);
   }
 
   /** Input gradient of average pooling. */
   averagePoolInput(g: number, attrs: PoolAttrs, size: Pair): number {
     const [batch, channels] = this.shape(g) as readonly [number, number];
-    return this.#add("averagePoolInput", [g], { ...attrs, size }, [batch, channels, ...size], this.node(g).batch);
+    return this.add("averagePoolInput", [g], { ...attrs, size }, [batch, channels, ...size], this.node(g).batch);
   }
 
   /** Input gradient of max pooling. */
   maxPoolInput(x: number, g: number, attrs: PoolAttrs): number {
-    return this.#add("maxPoolInput", [x, g], attrs, this.shape(x), this.node(x).batch);
+    return this.add("maxPoolInput", [x, g], attrs, this.shape(x), this.node(x).batch);
   }
 
   /** Mean and biased variance per channel, [2, C]. */
   batchStats(x: number): number {
-    return this.#add("batchStats", [x], {}, [2, this.shape(x)[1]!], []);
+    return this.add("batchStats", [x], {}, [2, this.shape(x)[1]!], []);
   }
 
   /** γ x̂ + β. */
   batchNorm(x: number, stats: number, gamma: number, beta: number, epsilon: number): number {
-    return this.#add("batchNorm", [x, stats, gamma, beta], { epsilon }, this.shape(x), this.node(x).batch);
+    return this.add("batchNorm", [x, stats, gamma, beta], { epsilon }, this.shape(x), this.node(x).batch);
   }
 
   /** Σ g and Σ g·x̂ per channel, [2, C]. */
   batchNormSums(g: number, x: number, stats: number, epsilon: number): number {
-    return this.#add("batchNormSums", [g, x, stats], { epsilon }, [2, this.shape(x)[1]!], []);
+    return this.add("batchNormSums", [g, x, stats], { epsilon }, [2, this.shape(x)[1]!], []);
   }
 
   /** Input gradient of batch norm. */
   batchNormInput(g: number, x: number, stats: number, gamma: number, sums: number, epsilon: number): number {
-    return this.#add(
+    return this.add(
       "batchNormInput",
       [g, x, stats, gamma, sums],
       { epsilon },
@@ -275,7 +188,7 @@ export class GraphBuilder {
 
   /** One-hot rows of class indices. */
   oneHot(labels: number, classes: number): number {
-    return this.#add("oneHot", [labels], { classes }, [this.shape(labels)[0]!, classes], [0]);
+    return this.add("oneHot", [labels], { classes }, [this.shape(labels)[0]!, classes], [0]);
   }
 
   /** The k-th smallest of each row. */
@@ -286,7 +199,7 @@ export class GraphBuilder {
         `Cannot take the ${k}-th smallest: rows of at least ${k} are needed, got [${this.shape(x)}].`,
       );
     }
-    return this.#add("kthSmallest", [x], { k }, [rows, 1], this.node(x).batch.filter((axis) => axis === 0));
+    return this.add("kthSmallest", [x], { k }, [rows, 1], this.node(x).batch.filter((axis) => axis === 0));
   }
 
   /** Joins along an axis. */
@@ -305,7 +218,7 @@ export class GraphBuilder {
       }
     }
     const size = parts.reduce((sum, id) => sum + this.shape(id)[axis]!, 0);
-    return this.#add("concat", parts, { axis }, first.shape.with(axis, size), first.batch);
+    return this.add("concat", parts, { axis }, first.shape.with(axis, size), first.batch);
   }
 
   /** `size` elements from `start` along an axis. */
@@ -315,13 +228,13 @@ export class GraphBuilder {
       throw new ShapeError(`Cannot slice [${shape}]: axis ${axis} has no elements ${start} … ${start + size - 1}.`);
     }
     if (start === 0 && size === shape[axis]) return x;
-    return this.#add("slice", [x], { axis, start, size }, shape.with(axis, size), batch);
+    return this.add("slice", [x], { axis, start, size }, shape.with(axis, size), batch);
   }
 
   /** Zeros before and after along an axis. */
   padAxis(x: number, axis: number, before: number, after: number): number {
     const { shape, batch } = this.node(x);
-    return this.#add("padAxis", [x], { axis, before, after }, shape.with(axis, before + shape[axis]! + after), batch);
+    return this.add("padAxis", [x], { axis, before, after }, shape.with(axis, before + shape[axis]! + after), batch);
   }
 
   /** The same elements under another shape. */
@@ -332,13 +245,13 @@ export class GraphBuilder {
     }
     if (sameArray(shape, node.shape)) return x;
     if (node.op === "reshape") return this.reshape(node.inputs[0]!, shape);
-    return this.#add("reshape", [x], {}, shape, node.batch.filter((axis) => axis === 0));
+    return this.add("reshape", [x], {}, shape, node.batch.filter((axis) => axis === 0));
   }
 
   /** Axes reordered. */
   permute(x: number, axes: readonly number[]): number {
     const { shape, batch } = this.node(x);
-    return this.#add(
+    return this.add(
       "permute",
       [x],
       { axes },
@@ -377,8 +290,4 @@ function pick({ stride, pad, groups }: ConvAttrs): ConvAttrs {
 
 function sameArray(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((x, i) => x === b[i]);
-}
-
-function spelled(_: string, value: unknown): unknown {
-  return typeof value === "number" ? String(value) : value;
 }

@@ -5,7 +5,7 @@
  */
 
 import type { Batch, OpenDataset } from "../../dsl/data.ts";
-import { DivergenceError } from "../../dsl/errors.ts";
+import { DivergenceError, SentenceError } from "../../dsl/errors.ts";
 import type { Spec, TrainSpec } from "../../dsl/spec.ts";
 import { type Metrics, MetricsCounter } from "./metrics.ts";
 import { rateFactor, weightIn } from "./schedule.ts";
@@ -65,12 +65,14 @@ export interface FitResult {
 /**
  * Trains until the last epoch: shuffle, step, evaluate, save.
  *
+ * @throws {SentenceError} If a loss or weight is a measured value: nothing measures in this version.
  * @throws {DivergenceError} If a term or a weight is not a finite number; the session then holds the state the epoch
  * began with.
  * @throws {CheckpointError} If the snapshot to resume from was not written by the same run.
  */
 export async function fit(input: FitInput): Promise<FitResult> {
   const { session, data, train, report = () => {} } = input;
+  refuseMeasured(session);
   const run = new Run(input);
   if (input.resume === undefined) await session.initialize(train.seed);
   else await resumeSnapshot(session, input.resume, train);
@@ -108,6 +110,18 @@ export async function fit(input: FitInput): Promise<FitResult> {
     if (input.signal?.aborted) return { history: run.history, stopped: true, snapshot: last };
   }
   return { history: run.history, stopped: false, snapshot: last };
+}
+
+/** Values that something between the steps would have to measure: nothing does yet, and 0 would train another sentence. */
+function refuseMeasured({ compiled }: Session): void {
+  const weights = Object.values(compiled.weights).flatMap((
+    w,
+  ) => (typeof w === "object" && "measured" in w ? [w.measured] : []));
+  const [name] = [...compiled.measured, ...weights];
+  if (name === undefined) return;
+  throw new SentenceError(
+    `Cannot train: every measured value has something that measures it, got "${name}". Use a number or a ramp instead.`,
+  );
 }
 
 /** Measures every net and head on the held-out images. */

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/asser
 import { synthetic } from "../../../datasets/synthetic.ts";
 import { cohort, teacher } from "../../../dsl/cohort.ts";
 import type { BatchOptions, OpenDataset } from "../../../dsl/data.ts";
-import { CheckpointError, DatasetError, DivergenceError } from "../../../dsl/errors.ts";
+import { CheckpointError, DatasetError, DivergenceError, SentenceError } from "../../../dsl/errors.ts";
 import { mergeGraphs } from "../../../dsl/graph.ts";
 import { crossEntropy } from "../../../dsl/losses.ts";
 import { meanAll, square, sub } from "../../../dsl/expr.ts";
@@ -322,4 +322,18 @@ Deno.test("fit() goes on to more epochs than the run was first told", async () =
   const whole = essence(await run({ sentence, train: { epochs: 3, schedule } }));
   const { snapshot } = await run({ sentence, train: { epochs: 1, schedule } });
   assertEquals(essence(await run({ sentence, train: { epochs: 3, schedule }, resume: snapshot })), whole);
+});
+
+Deno.test("fit() refuses a sentence whose weight nothing measures", async () => {
+  const sentence = cohort(tiny, 2).loss(({ peers: [a, b] }) => [{
+    name: "peer0/near",
+    learners: ["peer0"],
+    loss: meanAll(square(sub(logits(a!), logits(b!)))),
+    weight: { measured: "distance" },
+  }]);
+  await assertRejects(
+    () => run({ sentence }),
+    SentenceError,
+    'Cannot train: every measured value has something that measures it, got "distance". Use a number or a ramp instead.',
+  );
 });

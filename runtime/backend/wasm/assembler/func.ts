@@ -145,6 +145,11 @@ export class Func {
     this.#code.push(...args.flatMap((arg) => int(arg).bytes), 0x10, ...unsigned(position));
   }
 
+  /** Ends the run with an error. */
+  trap(): void {
+    this.#code.push(0x00);
+  }
+
   /** a · b + c, in one instruction where the machine has it. */
   madd(a: f.Vector, b: f.Vector, c: f.Vector): f.Vector {
     return this.#features.relaxed ? f.relaxedMadd(a, b, c) : f.add(f.mul(a, b), c);

@@ -58,6 +58,11 @@ export function shr(a: Int, b: Int): Code<"i32"> {
   return operation("i32", [0x76], int(a), int(b));
 }
 
+/** a = b. */
+export function eq(a: Int, b: Int): Code<"i32"> {
+  return operation("i32", [0x46], int(a), int(b));
+}
+
 /** a < b, signed. */
 export function lt(a: Int, b: Int): Code<"i32"> {
   return operation("i32", [0x48], int(a), int(b));

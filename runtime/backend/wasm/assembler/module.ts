@@ -21,14 +21,14 @@ export interface EncodedFunction {
 /** Most pages of 64 KiB a memory may have: 4 GiB. */
 export const maximumPages = 65536;
 
-/** Bytes of a module that imports `env.memory`; functions call each other by position. */
-export function encodeModule(functions: readonly EncodedFunction[]): Uint8Array<ArrayBuffer> {
+/** Bytes of a module that imports `env.memory`, shared or not; functions call each other by position. */
+export function encodeModule(functions: readonly EncodedFunction[], shared = false): Uint8Array<ArrayBuffer> {
   const arities = [...new Set(functions.map((f) => f.parameters))];
   const exported = functions.flatMap((f, i) => (f.exported ? [[...text(f.name), 0x00, ...unsigned(i)]] : []));
   const parts: (readonly number[] | Uint8Array)[] = [
     [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
     section(1, vector(arities.map((n) => [0x60, ...unsigned(n), ...Array(n).fill(typeByte.i32), 0x00]))),
-    section(2, vector([[...text("env"), ...text("memory"), 0x02, 0x01, 0x00, ...unsigned(maximumPages)]])),
+    section(2, vector([[...text("env"), ...text("memory"), 0x02, shared ? 0x03 : 0x01, 0x00, ...unsigned(maximumPages)]])),
     section(3, vector(functions.map((f) => unsigned(arities.indexOf(f.parameters))))),
     section(7, vector(exported)),
     ...codeSection(functions),

@@ -94,7 +94,7 @@ function build(features: Features, shape: WinogradShape): Func {
       const strip = stripAt(func, tiling, first, position);
       const source = { map: input, first: x, pad };
       const room = { buffer, zeros: scratch };
-      spreadStrip(func, inputTransform, source, strip, room, spread, tiles, keepLanes);
+      spreadStrip(func, inputTransform, source, strip, room, spread, tiles, keepLanes());
       func.bump(tiles, strip.tiles);
     });
     const depths = { from: input.channels, to: output.channels };

@@ -14,9 +14,9 @@ import * as f from "../../assembler/f32x4.ts";
 import { choose } from "../../assembler/code.ts";
 import { add, min, mul, sub } from "../../assembler/i32.ts";
 import { mapBytes, type MapSize } from "../convolve.ts";
-import { laneBytes } from "../kernel.ts";
+import { laneBytes, numberBytes } from "../kernel.ts";
 import type { ColumnPass } from "./pixels.ts";
-import { chunkBytes, columnBytes, inside, overChunks, points, type Strip, tileSize } from "./plan.ts";
+import { chunkBytes, chunkChannels, columnBytes, inside, overChunks, points, type Strip, tileSize } from "./plan.ts";
 import { outputTransform, type Transform } from "./transform.ts";
 
 type Pointer = Local<"i32">;
@@ -60,18 +60,21 @@ export function spreadStrip(
       present: func.let("present", inside(row, map.height)),
     };
   });
+  const masks = pass.normalize && rows.map(({ present }) => func.let("mask", f.splatInt(sub(0, present))));
   const columns = func.let("columns", add(mul(strip.tiles, tileSize), reach - tileSize));
   overChunks(func, map.channels, (chunk, width) => {
     const vectors = pass.vectors(width);
     const to = func.let("to", add(buffer, 0));
     func.for("column", 0, columns, (position) => {
-      const column = func.let("column", add(add(strip.column, position), -pad[1]));
-      func.if(inside(column, map.width), () => {
-        const place = func.let("place", add(mul(column, pixelBytes), mul(chunk, chunkBytes)));
+      const across = func.let("across", add(add(strip.column, position), -pad[1]));
+      func.if(inside(across, map.width), () => {
+        const place = func.let("place", add(mul(across, pixelBytes), mul(chunk, chunkBytes)));
         const pixels = rows.map(({ start, present }) => {
           return func.let("pixel", choose(present, add(start, place), add(zeros, 0)));
         });
-        pass.apply(func, transform, constant, pixels, func.let("target", to), width);
+        const channel = mul(chunk, chunkChannels);
+        const column = { pixels, channel, width, ...(masks && { masks }) };
+        pass.apply(func, transform, constant, column, func.let("target", to));
       }, () => {
         const target = func.let("target", to);
         func.times(columnBytes / f.vectorBytes, () => {
@@ -109,6 +112,13 @@ export function spreadStrip(
   });
 }
 
+/** Sums over the pixels of each sample, to be continued: [channels][2][8], of y − shift and of its square. */
+export interface Statistics {
+  readonly sums: Pointer;
+  /** Address of a number for each channel, near its mean. */
+  readonly shift: Pointer;
+}
+
 /** Moves the tiles of a strip, from tile `tile` on, out of the planes into the output map. */
 export function gatherStrip(
   func: Func,
@@ -117,6 +127,7 @@ export function gatherStrip(
   { buffer, zeros: waste }: Room,
   planes: Planes,
   tile: Int,
+  statistics?: Statistics,
 ): void {
   const constant = func.let("constant", f.splat(outputTransform.constant));
   const pixelBytes = map.channels * laneBytes;
@@ -128,46 +139,82 @@ export function gatherStrip(
       present: func.let("present", inside(row, map.height)),
     };
   });
+  const recording = statistics && {
+    ...statistics,
+    masks: rows.map(({ present }) => func.let("mask", f.splatInt(sub(0, present)))),
+  };
   func.for("tile", 0, strip.tiles, (index) => {
     const column = func.let("column", add(strip.column, mul(index, tileSize)));
     const columns = map.width % tileSize === 0 ? tileSize : func.let("columns", min(sub(map.width, column), tileSize));
     overChunks(func, map.channels, (chunk, width) => {
-      const p = func.let("p", add(planes.start, add(mul(chunk, planes.chunk), mul(add(tile, index), planes.tile))));
-      const q = func.let("q", add(buffer, 0));
-      func.times(points, () => {
-        func.times(width, () => {
-          for (const half of [0, f.vectorBytes]) {
-            const values = Array.from({ length: points }, (_, i) => {
-              return func.let("value", loadFar(p, i * planes.plane + half));
-            });
-            outputTransform.apply(func, values, constant).forEach((result, i) => {
-              func.store(q, result, i * columnBytes + half);
-            });
-          }
-          for (const pointer of [p, q]) func.bump(pointer, laneBytes);
-        });
-        func.bump(p, points * planes.plane - width * laneBytes);
-        func.bump(q, chunkBytes - width * laneBytes);
-      });
+      const start = add(planes.start, add(mul(chunk, planes.chunk), mul(add(tile, index), planes.tile)));
+      gatherRows(func, constant, func.let("p", start), planes.plane, func.let("q", add(buffer, 0)), width);
       const place = func.let("place", add(mul(column, pixelBytes), mul(chunk, chunkBytes)));
       const from = func.let("from", add(buffer, 0));
       func.times(columns, () => {
         const pixels = rows.map(({ start, present }) => {
           return func.let("pixel", choose(present, add(start, place), add(waste, 0)));
         });
-        func.times(width, () => {
-          for (const half of [0, f.vectorBytes]) {
-            const values = Array.from({ length: points }, (_, i) => {
-              return func.let("value", f.load(from, i * chunkBytes + half));
-            });
-            outputTransform.apply(func, values, constant).forEach((result, i) => func.store(pixels[i]!, result, half));
-          }
-          for (const pointer of [from, ...pixels]) func.bump(pointer, laneBytes);
-        });
+        const record = recording && {
+          sums: func.let("sums", add(recording.sums, mul(chunk, chunkChannels * 2 * laneBytes))),
+          shift: func.let("shift", add(recording.shift, mul(chunk, chunkChannels * numberBytes))),
+          masks: recording.masks,
+        };
+        gatherColumn(func, constant, from, pixels, width, record);
         func.bump(from, columnBytes - width * laneBytes);
         func.bump(place, pixelBytes);
       });
     });
+  });
+}
+
+/** Transforms the rows of a tile of products into the buffer. */
+function gatherRows(func: Func, constant: Local<"v128">, p: Pointer, plane: number, q: Pointer, width: number): void {
+  func.times(points, () => {
+    func.times(width, () => {
+      for (const half of [0, f.vectorBytes]) {
+        const values = Array.from({ length: points }, (_, i) => func.let("value", loadFar(p, i * plane + half)));
+        outputTransform.apply(func, values, constant).forEach((result, i) => {
+          func.store(q, result, i * columnBytes + half);
+        });
+      }
+      for (const pointer of [p, q]) func.bump(pointer, laneBytes);
+    });
+    func.bump(p, points * plane - width * laneBytes);
+    func.bump(q, chunkBytes - width * laneBytes);
+  });
+}
+
+/** Transforms one column of a tile from the buffer into the map. */
+function gatherColumn(
+  func: Func,
+  constant: Local<"v128">,
+  from: Pointer,
+  pixels: readonly Pointer[],
+  width: number,
+  statistics?: Statistics & { readonly masks: readonly Local<"v128">[] },
+): void {
+  func.times(width, () => {
+    const shift = statistics && func.let("shift", f.loadSplat(statistics.shift));
+    for (const half of [0, f.vectorBytes]) {
+      const values = Array.from({ length: points }, (_, i) => func.let("value", f.load(from, i * chunkBytes + half)));
+      const results = outputTransform.apply(func, values, constant).map((result) => func.let("y", result));
+      results.forEach((y, i) => func.store(pixels[i]!, y, half));
+      if (statistics === undefined) continue;
+      const [sum, squares] = [0, laneBytes].map((part) => func.let("sum", f.load(statistics.sums, part + half)));
+      results.forEach((y, i) => {
+        func.set(y, f.and(f.sub(y, shift!), statistics.masks[i]!));
+        func.set(sum!, f.add(sum!, y));
+        func.set(squares!, func.madd(y, y, squares!));
+      });
+      func.store(statistics.sums, sum!, half);
+      func.store(statistics.sums, squares!, laneBytes + half);
+    }
+    for (const pointer of [from, ...pixels]) func.bump(pointer, laneBytes);
+    if (statistics !== undefined) {
+      func.bump(statistics.sums, 2 * laneBytes);
+      func.bump(statistics.shift, numberBytes);
+    }
   });
 }
 
