@@ -4,9 +4,10 @@
  * @module
  */
 
+import type { Int } from "../../assembler/code.ts";
 import { type Features, Func } from "../../assembler/func.ts";
 import * as f from "../../assembler/f32x4.ts";
-import { add, min, mul, sub } from "../../assembler/i32.ts";
+import { add, int, min, mul, sub } from "../../assembler/i32.ts";
 import { type Kernel, kernel, laneBytes, numberBytes } from "../kernel.ts";
 import { keepLanes } from "./pixels.ts";
 import {
@@ -21,12 +22,24 @@ import {
   type WinogradShape,
 } from "./plan.ts";
 import { multiplyPlanes } from "./product.ts";
+import { winogradSumsSize } from "./statistics.ts";
 import { gatherStrip, type Planes, spreadStrip } from "./strip.ts";
 import { inputTransform } from "./transform.ts";
 
-/** Kernel (x, transformed filters, y, scratch, first block, last block). */
-export function winogradForward(shape: WinogradShape): Kernel {
-  return kernel("winograd", shape, build);
+/** What a convolution does besides. */
+export interface WinogradFusion {
+  /** Reads max(0, x · scale + shift) in place of x; two more parameters, each a number for each input channel. */
+  readonly normalize?: true;
+  /**
+   * Sums y − near and its square over the pixels of each sample; two more parameters: sums
+   * [blocks][output channels][2][8] and near, a number for each output channel.
+   */
+  readonly statistics?: true;
+}
+
+/** Kernel (x, transformed filters, y, scratch, first block, last block[, scale, shift][, sums, near]). */
+export function winogradForward(shape: WinogradShape, fusion: WinogradFusion = {}): Kernel {
+  return kernel("winograd", { ...shape, ...fusion }, build);
 }
 
 /** Kernel (gradient of y, transformed turned filters, gradient of x, scratch, first block, last block). */
@@ -68,13 +81,20 @@ function roomOf(shape: WinogradShape): Layout {
   return { tiling, buffer, planes: start, plane, size: start + (planes + 1) * plane };
 }
 
-function build(features: Features, shape: WinogradShape): Func {
+function build(features: Features, shape: WinogradShape & WinogradFusion): Func {
   const { input, output, pad } = shape;
   const room = roomOf(shape);
   const { tiling, plane } = room;
   const func = new Func("winograd", features);
   const [x, u, y, scratch, first, last] = func.params("x", "u", "y", "scratch", "first", "last");
-  const buffer = func.let("buffer", add(scratch, room.buffer));
+  const scaling = shape.normalize && func.params("scale", "shift");
+  const recording = shape.statistics && func.params("sums", "near");
+  const pass = keepLanes(scaling && { scale: scaling[0], shift: scaling[1] });
+  const sumsBytes = winogradSumsSize(output.channels) * numberBytes;
+  if (recording) {
+    clear(func, add(recording[0], mul(first, sumsBytes)), mul(sub(last, first), sumsBytes / f.vectorBytes));
+  }
+  const strips = { buffer: func.let("buffer", add(scratch, room.buffer)), zeros: scratch };
   const products = func.let("products", add(scratch, room.planes));
   const at = (start: Planes["start"], channels: number): Planes => {
     return { start, plane, tile: channels * laneBytes, chunk: chunkBytes };
@@ -84,28 +104,36 @@ function build(features: Features, shape: WinogradShape): Func {
   const tiles = func.local("i32", "tiles");
   func.for("group", 0, total, (group) => {
     const end = func.let("end", min(add(group, tiling.group), total));
-    const zeros = func.let("zeros", scratch);
-    func.times(chunkBytes / f.vectorBytes, () => {
-      func.store(zeros, f.splat(0));
-      func.bump(zeros, f.vectorBytes);
-    });
-    func.set(tiles, mul(0, 0));
+    clear(func, scratch, chunkBytes / f.vectorBytes);
+    func.set(tiles, int(0));
     func.for("position", group, end, (position) => {
       const strip = stripAt(func, tiling, first, position);
       const source = { map: input, first: x, pad };
-      const room = { buffer, zeros: scratch };
-      spreadStrip(func, inputTransform, source, strip, room, spread, tiles, keepLanes());
+      spreadStrip(func, inputTransform, source, strip, strips, spread, tiles, pass);
       func.bump(tiles, strip.tiles);
     });
     const depths = { from: input.channels, to: output.channels };
     multiplyPlanes(func, depths, u, spread, { start: products, plane }, tiles);
-    func.set(tiles, mul(0, 0));
+    func.set(tiles, int(0));
     func.for("position", group, end, (position) => {
       const strip = stripAt(func, tiling, first, position);
       const target = { map: output, first: y };
-      gatherStrip(func, target, strip, { buffer, zeros: scratch }, at(products, output.channels), tiles);
+      const statistics = recording && {
+        sums: func.let("sums", add(recording[0], mul(strip.block, sumsBytes))),
+        shift: recording[1],
+      };
+      gatherStrip(func, target, strip, strips, at(products, output.channels), tiles, statistics);
       func.bump(tiles, strip.tiles);
     });
   }, tiling.group);
   return func;
+}
+
+/** Fills with zeros; a count below 1 fills nothing. */
+function clear(func: Func, start: Int, vectors: Int): void {
+  const at = func.let("at", add(start, 0));
+  func.for("vector", 0, vectors, () => {
+    func.store(at, f.splat(0));
+    func.bump(at, f.vectorBytes);
+  });
 }

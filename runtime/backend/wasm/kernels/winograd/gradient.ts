@@ -36,9 +36,11 @@ import { gradientTransform, inputTransform } from "./transform.ts";
 export interface WinogradFilterConstants extends WinogradShape {
   /** Blocks of a chunk. */
   readonly chunk: number;
+  /** Reads max(0, x · scale + shift) in place of x; two more parameters, each a number for each input channel. */
+  readonly normalize?: true;
 }
 
-/** Kernel (x, g, scratch, partial [chunks][outputs][inputs][3][3], first chunk, last chunk, count). */
+/** Kernel (x, g, scratch, partial [chunks][outputs][inputs][3][3], first chunk, last chunk, count[, scale, shift]). */
 export function winogradFilter(constants: WinogradFilterConstants): Kernel {
   return kernel("winogradFilter", constants, build);
 }
@@ -93,6 +95,8 @@ function build(features: Features, constants: WinogradFilterConstants): Func {
     "last",
     "count",
   );
+  const scaling = constants.normalize && func.params("scale", "shift");
+  const normalize = scaling && { scale: scaling[0], shift: scaling[1] };
   const within = (part: Planes & { readonly start: number }): Planes => {
     return { ...part, start: func.let("part", add(scratch, part.start)) };
   };
@@ -113,10 +117,10 @@ function build(features: Features, constants: WinogradFilterConstants): Func {
         func.for("position", group, min(add(group, tiling.group), total), (position) => {
           const strip = stripAt(func, tiling, firstBlock, position);
           const masks = presentMasks(func, strip.block, count);
-          const pass = turnLanes(masks);
-          spreadStrip(func, inputTransform, { map: input, first: x, pad }, strip, strips, inputs, tiles, pass);
+          const source = { map: input, first: x, pad };
+          spreadStrip(func, inputTransform, source, strip, strips, inputs, tiles, turnLanes(masks, normalize));
           const gradient = { map: output, first: g, pad: [0, 0] as const };
-          spreadStrip(func, gradientTransform, gradient, strip, strips, outputs, tiles, pass);
+          spreadStrip(func, gradientTransform, gradient, strip, strips, outputs, tiles, turnLanes(masks));
           func.bump(tiles, strip.tiles);
         });
         const depths = { from: input.channels, to: output.channels };

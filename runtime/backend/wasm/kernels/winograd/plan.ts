@@ -10,7 +10,7 @@
 import type { ConvAttrs, Pair } from "../../../../ir/node.ts";
 import type { Code, Int } from "../../assembler/code.ts";
 import type { Func, Local } from "../../assembler/func.ts";
-import { add, and, div, ge, lt, min, mod, mul } from "../../assembler/i32.ts";
+import { add, and, div, ge, int, lt, min, mod, mul } from "../../assembler/i32.ts";
 import type { MapSize } from "../convolve.ts";
 import { laneBytes } from "../kernel.ts";
 
@@ -117,7 +117,7 @@ export function stripsPerBlock({ rows, strips }: Tiling): number {
 export function stripAt(func: Func, tiling: Tiling, first: Int, position: Int): Strip {
   const { strip, strips, columns } = tiling;
   const inBlock = func.let("inBlock", mod(position, stripsPerBlock(tiling)));
-  const index = func.let("index", strips === 1 ? mod(inBlock, 1) : mod(inBlock, strips));
+  const index = func.let("index", strips === 1 ? int(0) : mod(inBlock, strips));
   const start = mul(index, strip);
   return {
     block: func.let("block", add(first, div(position, stripsPerBlock(tiling)))),
