@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { batchCount } from "../../datasets/loader.ts";
 import { fromImages } from "../../datasets/from_images.ts";
 import { synthetic } from "../../datasets/synthetic.ts";
@@ -176,15 +176,26 @@ Deno.test("batches() refuses numbers outside their range", async () => {
 });
 
 Deno.test("batches() lets other work run while it prepares a large batch ahead", async () => {
-  const source = await synthetic({ shape: [3, 64, 64], train: 1024, test: 10, augment }).open();
-  const reader = source.batches({ split: "train", batch: 512, seed: 7, epoch: 1 })[Symbol.asyncIterator]();
+  const source = await synthetic({ shape: [3, 64, 64], train: 2048, test: 10, augment }).open();
+  const pass = { split: "train", batch: 512, seed: 7, epoch: 1 } as const;
+  const alone = source.batches({ ...pass, prefetch: 0 })[Symbol.asyncIterator]();
+  const whole: number[] = [];
+  for (let batch = 0; batch < 3; batch++) whole.push(await timed(() => alone.next()));
+  const reader = source.batches(pass)[Symbol.asyncIterator]();
   await reader.next();
-  let turns = 0;
-  const until = performance.now() + 200;
-  while (performance.now() < until) {
-    await new Promise((resolve) => setTimeout(resolve, 0));
-    turns++;
+  // Two batches of eight pieces lie ahead. A piece takes an eighth of a batch, an idle turn about 2 ms.
+  let worked = 0;
+  for (let turn = 0; turn < 200 && worked < 8; turn++) {
+    const turnTime = await timed(() => new Promise((resolve) => setTimeout(resolve, 0)));
+    if (turnTime > Math.min(...whole) / 16) worked++;
   }
-  assert(turns > 8, `${turns} turns`); // one piece of 64 images at a time: eight pieces a batch
+  assertEquals(worked, 8);
   await reader.return?.();
+  await alone.return?.();
 });
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const began = performance.now();
+  await work();
+  return performance.now() - began;
+}
