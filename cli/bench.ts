@@ -61,7 +61,7 @@ export async function run(args: readonly string[], context: CommandContext): Pro
     .option("--net <name:string>", "Net of every member; resnet32 unless said.")
     .option("--blocks <count:integer>", "Instead of --net: blocks a stage, n gives ResNet-(6n+2).")
     .option("--batch <count:integer>", "Images a step.", { default: 128 })
-    .option("--threads <count:integer>", "Threads of the backend.", { default: 1 })
+    .option("--threads <count:integer>", "Threads of the wasm backend, 1 to 8.", { default: 1 })
     .option("--steps <count:integer>", "Timed steps.", { default: 5 })
     .option("--classes <count:integer>", "Classes of the random labels.", { default: 100 })
     .option("--backend <name:string>", "wasm, webgpu, tfjs, reference or auto.", { default: "wasm" })
@@ -85,13 +85,11 @@ async function bench(what: string, options: BenchOptions): Promise<BenchLine> {
   for (const [name, value] of Object.entries({ batch, steps, classes })) {
     if (value < 1) throw new OptionError(`Cannot use --${name}: it is a whole number of at least 1, got ${value}.`);
   }
-  if (threads !== 1) {
-    throw new BackendError(
-      `Cannot use --threads: the backends have one thread in this version, got ${threads}. Say 1.`,
-    );
-  }
   const arch = archOf(options);
-  const backend = await pick(options.backend as "auto" | BackendName);
+  const backend = await pick(options.backend as "auto" | BackendName, { wasm: { threads } });
+  if (threads !== 1 && backend.name !== "wasm") {
+    throw new BackendError(`Cannot use --threads: only wasm has threads, got ${threads} for ${backend.name}. Say 1.`);
+  }
   const { times } = await measure(subjects[what]!(arch), { backend, batch, classes, steps });
   const sorted = [...times].sort((a, b) => a - b);
   return {

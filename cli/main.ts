@@ -29,7 +29,7 @@ const INTERRUPTED = 130;
 
 /**
  * Runs the command named by the first word and resolves to the exit status: 0 done, 1 failed, 2 wrong usage, 130
- * stopped by `signal`.
+ * stopped by `signal`. A {@linkcode CohortError} is told, and is a failure, even then.
  */
 export async function main(
   args: readonly string[],
@@ -52,7 +52,8 @@ export async function main(
     const code = await run(rest, { signal });
     return signal.aborted ? INTERRUPTED : code;
   } catch (error) {
-    return signal.aborted ? INTERRUPTED : report(error);
+    // What was stopped may give up as it likes, but a save that failed after Ctrl-C has to be told.
+    return signal.aborted && !(error instanceof CohortError) ? INTERRUPTED : report(error);
   }
 }
 

@@ -45,13 +45,14 @@ export async function run(args: readonly string[], { signal }: CommandContext): 
 
 async function trainShown(pipeline: Trainable, flags: RunFlags, signal: AbortSignal): Promise<void> {
   const view = new TrainingView(pipeline.spec.train?.epochs ?? 1);
-  const { backend, runs, name, resume, weights } = flags;
+  const { backend, threads, runs, name, resume, weights } = flags;
   try {
     const result = await train(pipeline, {
       backend,
       runs,
       signal,
       report: (event) => view.report(event),
+      ...(threads === undefined ? {} : { threads }),
       ...(name === undefined ? {} : { name }),
       ...(resume === undefined ? {} : { resume }),
       ...(weights === undefined ? {} : { weights }),

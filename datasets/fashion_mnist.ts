@@ -63,9 +63,13 @@ export function fashionMnist(options: FashionMnistOptions = {}): Dataset<10> {
     name: "Fashion-MNIST",
     classes: 10,
     shape: Object.freeze([1, 28, 28] as const),
-    options: Object.freeze(options.folder === undefined ? {} : { folder: options.folder }),
+    options: recorded(options),
     open: (context: LoadContext = {}) => open(options, context),
   });
+}
+
+function recorded({ folder }: FashionMnistOptions): Dataset["options"] {
+  return folder === undefined ? Object.freeze({}) : Object.freeze({ folder });
 }
 
 async function open(options: FashionMnistOptions, context: LoadContext): Promise<OpenDataset> {

@@ -14,61 +14,73 @@ export class CohortError extends Error {
 
 /** Thrown when a sentence says a verb at a place where it has no meaning. */
 export class SentenceError extends CohortError {
+  /** Class name, kept under minification. */
   override readonly name: string = "SentenceError";
 }
 
 /** Thrown when a verb or method needs a role (leader, teacher, …) that the sentence does not have. */
 export class MissingRoleError extends SentenceError {
+  /** Class name, kept under minification. */
   override readonly name: string = "MissingRoleError";
 }
 
 /** Thrown when a name (net, spot, method, dataset, flag) is not known; the message suggests the closest one. */
 export class UnknownNameError extends CohortError {
+  /** Class name, kept under minification. */
   override readonly name: string = "UnknownNameError";
 }
 
 /** Thrown when a tap names a spot its architecture lacks. */
 export class UnknownSpotError extends UnknownNameError {
+  /** Class name, kept under minification. */
   override readonly name: string = "UnknownSpotError";
 }
 
 /** Thrown when two class counts that have to be equal are not. */
 export class ClassCountError extends CohortError {
+  /** Class name, kept under minification. */
   override readonly name: string = "ClassCountError";
 }
 
 /** Thrown when a tensor has another shape than its place asks for. */
 export class ShapeError extends CohortError {
+  /** Class name, kept under minification. */
   override readonly name: string = "ShapeError";
 }
 
 /** Thrown when a compiled phase breaks one of its own rules (see `runtime/compile/verify.ts`). */
 export class VerificationError extends CohortError {
+  /** Class name, kept under minification. */
   override readonly name: string = "VerificationError";
 }
 
 /** Thrown when a backend was asked for that this machine cannot offer. */
 export class BackendError extends CohortError {
+  /** Class name, kept under minification. */
   override readonly name: string = "BackendError";
 }
 
 /** Thrown when a file or archive of a dataset is missing, truncated or of another format. */
 export class DatasetError extends CohortError {
+  /** Class name, kept under minification. */
   override readonly name: string = "DatasetError";
 }
 
 /** Thrown when a checkpoint or weight file does not fit the run that reads it. */
 export class CheckpointError extends CohortError {
+  /** Class name, kept under minification. */
   override readonly name: string = "CheckpointError";
 }
 
 /** Thrown when a loss is not a number; names member, term, epoch and step. */
 export class DivergenceError extends CohortError {
+  /** Class name, kept under minification. */
   override readonly name: string = "DivergenceError";
 }
 
 /** Thrown when an option or flag is outside its range. */
 export class OptionError extends CohortError {
+  /** Class name, kept under minification. */
   override readonly name: string = "OptionError";
 }
 

@@ -20,6 +20,7 @@ export type Weight = number | Ramp | { readonly measured: string };
  * ramp-up of Laine & Aila 2017.
  */
 export interface Ramp {
+  /** Shape of the rise. */
   readonly ramp: "sigmoid";
   /** Value at the end of the ramp. */
   readonly to: number;
@@ -57,9 +58,11 @@ export interface Aux {
 
 /** Changes to the run's optimizer for one group. */
 export interface OptimizerOverride {
+  /** Optimizer; the run's unless said. */
   readonly kind?: "sgd" | "adam";
   /** Learning rate; the run's schedule still multiplies it. */
   readonly learningRate?: number;
+  /** L2 coefficient; the run's unless said. */
   readonly weightDecay?: number;
 }
 
@@ -73,13 +76,17 @@ export interface Switch {
 
 /** A measured quantity shown in logs and traces; teaches nobody. */
 export interface Watch {
+  /** Unique name, shown in logs. */
   readonly name: string;
+  /** What is measured. */
   readonly value: Value;
 }
 
 /** A classifier evaluated beside the members, e.g. the fusion head. */
 export interface Head {
+  /** Unique name, shown beside the members. */
   readonly name: string;
+  /** Its class scores [B, K]. */
   readonly logits: Value<"logits">;
 }
 
@@ -88,11 +95,17 @@ export interface Head {
  * groups then update in the order listed. A later phase forwards again with the updated weights.
  */
 export interface LossGraph {
+  /** Version of this format. */
   readonly version: 1;
+  /** Objectives, each with its learners. */
   readonly terms: readonly Term[];
+  /** Modules beside the nets. */
   readonly aux: readonly Aux[];
+  /** Who pauses when. */
   readonly switches: readonly Switch[];
+  /** Quantities that are only looked at. */
   readonly watches: readonly Watch[];
+  /** Classifiers beside the members. */
   readonly heads: readonly Head[];
   /** Groups in order of update, phase by phase; every learner once. */
   readonly phases: readonly (readonly string[])[];

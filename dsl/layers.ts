@@ -65,14 +65,23 @@ export type Layer =
 
 /** A convolution, zero-padded. `groups: "depthwise"` means one group a channel. */
 export interface ConvLayer {
+  /** Tells layers apart. */
   readonly kind: "conv";
+  /** PyTorch's module name. */
   readonly name: string;
+  /** Output channels; `"same"` keeps the input's. */
   readonly out: number | "same";
+  /** Side of the filter. */
   readonly kernel: number;
+  /** Step of the filter. */
   readonly stride: number;
+  /** Zero padding on every side. */
   readonly pad: number;
+  /** Groups of channels that see only each other. */
   readonly groups: number | "depthwise";
+  /** Whether it adds a bias. */
   readonly bias: boolean;
+  /** Rule that fills its weights. */
   readonly init: Init;
 }
 

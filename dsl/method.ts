@@ -10,6 +10,7 @@ import type { NetRef } from "./value.ts";
 
 /** A net as a method sees it. */
 export interface Member extends NetRef {
+  /** What it is in the sentence. */
   readonly role: Role;
   /** Name of its architecture. */
   readonly arch: string;
@@ -21,11 +22,17 @@ export interface Member extends NetRef {
 
 /** What a method sees: the nets, who teaches whom, and what else the sentence says. */
 export interface Site {
+  /** Every net, in the order of the sentence. */
   readonly members: readonly Member[];
+  /** Nets that are peers. */
   readonly peers: readonly Member[];
+  /** The leader, if there is one. */
   readonly leader: Member | undefined;
+  /** Nets that are teachers. */
   readonly teachers: readonly Member[];
+  /** Nets that are students. */
   readonly students: readonly Member[];
+  /** Who teaches whom. */
   readonly edges: readonly (readonly [from: string, to: string])[];
   /** Verbs and methods of the sentence, with defaults filled in. */
   readonly clauses: readonly Clause[];
@@ -36,9 +43,13 @@ export type Needs = { readonly [R in Role]?: string };
 
 /** A method as a value; identity is `kind` and `version`, never its object. */
 export interface Method<N extends Needs = Needs, Routes extends string = string> {
+  /** Tells methods from other values. */
   readonly kind: "method";
+  /** Name in specs and `explain()`. */
   readonly name: string;
+  /** Version of its meaning; a spec records it. */
   readonly version: number;
+  /** Its options with defaults filled in, as JSON. */
   readonly options: { readonly [key: string]: Json };
   /** Roles and spots it needs, for the check at run time. */
   readonly needs: { readonly [R in keyof N]: readonly string[] };

@@ -72,6 +72,9 @@ export function trainSpec(options: TrainOptions = {}): TrainSpec {
 function checkSchedule(schedule: ScheduleSpec): void {
   known("schedule", schedule, ["milestones", "gamma", "warmup"]);
   const { milestones, gamma, warmup } = schedule;
+  if (!Array.isArray(milestones)) {
+    refuse("schedule.milestones", "they are a list of epochs", milestones, "Say [150, 225].");
+  }
   milestones.forEach((epoch, i) => integer(`schedule.milestones[${i}]`, epoch, 0));
   if (milestones.some((epoch, i) => i > 0 && epoch <= milestones[i - 1]!)) {
     refuse("schedule.milestones", "milestones rise", `[${milestones.join(", ")}]`, "Sort them, each once.");
@@ -122,5 +125,6 @@ function integer(name: string, value: number, least: number): void {
 }
 
 function refuse(name: string, rule: string, got: unknown, next: string): never {
-  throw new OptionError(`Cannot train with this ${name}: ${rule}, got ${got}. ${next}`);
+  const shown = typeof got === "string" ? `"${got}"` : String(got);
+  throw new OptionError(`Cannot train with this ${name}: ${rule}, got ${shown}. ${next}`);
 }

@@ -14,9 +14,13 @@ export type Attr = string | number | boolean | readonly number[] | readonly stri
 
 /** A node of the loss graph. `K` tells the checker what it may be used for. */
 export interface Value<K extends Kind = Kind> {
+  /** Operation that makes it. */
   readonly op: ValueOp;
+  /** What it is, in batch terms. */
   readonly kind: K;
+  /** Values it is made of. */
   readonly of: readonly Value[];
+  /** Constants of the operation. */
   readonly attrs: Readonly<Record<string, Attr>>;
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import type { EpochRecord } from "../../runtime/train/fit.ts";
+import { resumeLine } from "../../runtime/train/run.ts";
 import type { TrainEvent, TrainResult } from "../../runtime/train/train.ts";
 import { duration, percent } from "./format.ts";
 import { Progress, type ProgressOptions } from "./progress.ts";
@@ -130,7 +131,9 @@ export function resultTable(rows: readonly ResultRow[]): string {
 export function resultText(result: TrainResult): string {
   const last = result.history.at(-1);
   const files = Object.entries(result.files).map(([what, path]) => `Wrote ${what}: ${path}`);
-  if (last === undefined) return ["Stopped before the first epoch was finished.", ...files].join("\n");
+  if (last === undefined) {
+    return ["Stopped before the first epoch was finished.", ...files, ...resumeLine(result)].join("\n");
+  }
   const { images, similarity } = last.metrics;
   return [
     "",
@@ -141,5 +144,6 @@ export function resultText(result: TrainResult): string {
     ...(similarity === undefined ? [] : [`Similarity of the peers' outputs: ${similarity.toFixed(4)}`]),
     "",
     ...files,
+    ...resumeLine(result),
   ].join("\n");
 }

@@ -47,6 +47,7 @@ export interface ResnetOptions<Name extends string = string> {
  * Source: He, Zhang, Ren, Sun 2016, section 4.2; that section uses shortcut A (no parameters), distillation code uses B.
  */
 export function resnet<const Depth extends number>(depth: Depth): Arch<`resnet${Depth}`, ResnetSpot>;
+/** The same with other widths, block or name. */
 export function resnet<const Name extends string = string>(
   depth: number,
   options: ResnetOptions<Name>,

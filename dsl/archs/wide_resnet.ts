@@ -46,6 +46,7 @@ export function wrn<const Depth extends number, const K extends number>(
   k: K,
   options?: { readonly variant?: "repdistiller" },
 ): Arch<`wrn_${Depth}_${K}`, WrnSpot>;
+/** The variant of another code base, named after it. */
 export function wrn<
   const Depth extends number,
   const K extends number,

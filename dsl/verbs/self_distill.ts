@@ -14,7 +14,7 @@ import type { Member, Site } from "../method.ts";
 import type { Clause } from "../spec.ts";
 import { run, stop, tap, type Value } from "../value.ts";
 import { deepest, deepTargetOf, diversifyDefaults } from "./diversify.ts";
-import { fuseDefaults, fusionOf } from "./fuse.ts";
+import { fuseDefaults, type Fusion, fusionOf } from "./fuse.ts";
 import { requireOneOf, requirePositive, requireWeight, warmUp } from "./options.ts";
 
 /** Options of `selfDistill()`. */
@@ -63,7 +63,8 @@ export function selfDistillOptions(options: SelfDistillOptions = {}): Required<S
  * the shape of its shallower spots F_l. Two uses, both on the values before any update:
  *
  * - the net learns `i/self_distillation`, weight · Σ_l att(Q(F_l), Q(G_l)). The module runs in eval mode, cut, and
- *   reads the peer's diversity target, or for the leader the fused map (its own deepest map without `fuse()`);
+ *   reads the peer's diversity target, or for the leader the fused map (its own deepest map without `fuse()`, or where
+ *   that fuses at another spot);
  * - the module learns `sd/feature`, γ · Σ_l att(G_l, F_l), and `sd/attention`, γ · Σ_l att(Q(G_l), Q(F_l)). It runs in
  *   train mode on the net's own deepest map; maps are cut.
  *
@@ -124,9 +125,15 @@ function pupilsOf(site: Site, options: Required<SelfDistillOptions>): readonly P
   return [...peers, {
     member: site.leader,
     module: "sd_leader",
-    input: stop(fusionOf(site)?.map ?? deepest(site.leader)),
+    input: stop(deepFusionOf(site, site.leader)?.map ?? deepest(site.leader)),
     weight: shared(options.leaderWeight, "fuse", fuseDefaults.weight) as Weight,
   }];
+}
+
+/** The fusion module, if it fuses at the leader's deepest spot, where the leader's module reads. */
+function deepFusionOf(site: Site, leader: Member): Fusion | undefined {
+  const at = site.clauses.find(({ verb }) => verb === "fuse")?.options["at"];
+  return at === undefined || at === leader.spots.at(-1) ? fusionOf(site) : undefined;
 }
 
 function application({ member, module, input, weight }: Pupil): Term {

@@ -24,6 +24,7 @@ export interface Feed {
 
 /** A way to run step programs. */
 export interface Backend {
+  /** What `--backend` calls it. */
   readonly name: BackendName;
   /** One line for people: device, features, threads, and why it was chosen. */
   readonly description: string;

@@ -9,7 +9,7 @@
  */
 
 import type { Weight } from "../../dsl/graph.ts";
-import { SentenceError } from "../../dsl/errors.ts";
+import { didYouMean, SentenceError, UnknownNameError } from "../../dsl/errors.ts";
 import type { OptimizerSpec, TrainSpec } from "../../dsl/spec.ts";
 import { run, type Value } from "../../dsl/value.ts";
 import type { Effect, StateEntry, StepProgram } from "../ir/program.ts";
@@ -24,6 +24,7 @@ import { verify, verifyGraph, verifyPlan } from "./verify.ts";
 
 /** Everything a trainer needs to run a sentence. */
 export interface Compiled {
+  /** What was bound in phase 3: modules, groups, shapes. */
   readonly plan: Plan;
   /** One training step. */
   readonly step: StepProgram;
@@ -47,12 +48,17 @@ export interface CompileOptions {
   readonly debug?: boolean;
 }
 
-/** Compiles a sentence's loss graph for one optimizer setting. */
+/**
+ * Compiles a sentence's loss graph for one optimizer setting.
+ *
+ * @throws {UnknownNameError} If the setting changes the optimizer of a group that does not learn.
+ */
 export function compile(input: CompileInput, train: TrainSpec, options: CompileOptions = {}): Compiled {
   verifyGraph(input.graph);
   const plan = resolve(input);
   verifyPlan(plan);
   const optimizers = Object.fromEntries(plan.groups.map((group) => [group.id, optimizerOf(group, train)]));
+  refuseStrangers(Object.keys(train.groups), Object.keys(optimizers));
   const training = new Translator(plan);
   const step = compileStep(plan, training, optimizers, options);
   const evaluating = new Translator(plan, "eval");
@@ -81,6 +87,17 @@ export function compile(input: CompileInput, train: TrainSpec, options: CompileO
     measured: [...new Set(measured)],
     optimizers,
   });
+}
+
+/** A setting for nobody would do nothing. */
+function refuseStrangers(said: readonly string[], groups: readonly string[]): void {
+  const stranger = said.find((group) => !groups.includes(group));
+  if (stranger === undefined) return;
+  throw new UnknownNameError(
+    `Cannot train with these groups: each is a net or module that learns, got "${stranger}".${
+      didYouMean(stranger, groups)
+    }`,
+  );
 }
 
 function optimizerOf(group: PlannedGroup, train: TrainSpec): OptimizerSpec {

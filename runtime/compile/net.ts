@@ -16,8 +16,11 @@ import type { Pair, Shape } from "../ir/node.ts";
 export interface ParameterEntry {
   /** `net/name`. */
   readonly name: string;
+  /** Trained, or a running statistic. */
   readonly kind: "parameter" | "buffer";
+  /** Size of every axis. */
   readonly shape: Shape;
+  /** Rule that fills it. */
   readonly init: Init | { readonly rule: "one" };
   /** Inputs of one output unit, for PyTorch's default rule; of a bias, those of its layer. */
   readonly fanIn: number;

@@ -15,9 +15,11 @@ import { ModuleRunner, type ParameterEntry } from "./net.ts";
 
 /** What the compiler is given. */
 export interface CompileInput {
+  /** Nets of the sentence. */
   readonly nets: readonly NetSpec[];
   /** Architectures by the names the nets use. */
   readonly archs: { readonly [name: string]: Arch };
+  /** What to minimise. */
   readonly graph: LossGraph;
   /** Class count of the dataset. */
   readonly classes: number;
@@ -29,11 +31,15 @@ export interface CompileInput {
 
 /** A net or auxiliary module, ready to be run. */
 export interface PlannedModule {
+  /** Name, unique among nets and modules. */
   readonly id: string;
   /** Parameter group that trains it. */
   readonly group: string;
+  /** Whether it is a member of the sentence or stands beside them. */
   readonly kind: "net" | "aux";
+  /** Role of a member; a module has none. */
   readonly role?: Role;
+  /** Its layers, in stages that end at spots. */
   readonly stages: readonly Stage[];
   /** Whether some term teaches it. */
   readonly learns: boolean;
@@ -41,12 +47,17 @@ export interface PlannedModule {
 
 /** The bound problem. */
 export interface Plan {
+  /** What to minimise. */
   readonly graph: LossGraph;
+  /** Nets, then modules. */
   readonly modules: readonly PlannedModule[];
   /** Parameter groups that learn, in order of update. */
   readonly groups: readonly PlannedGroup[];
+  /** Class count of the dataset. */
   readonly classes: number;
+  /** Channels, height, width of an image. */
   readonly shape: readonly [number, number, number];
+  /** Largest batch. */
   readonly batch: number;
   /** Per net: shape of every spot for one batch. */
   readonly spots: { readonly [net: string]: { readonly [spot: string]: Shape } };
@@ -56,9 +67,13 @@ export interface Plan {
 
 /** A parameter group. */
 export interface PlannedGroup {
+  /** Name: a net's, or a module's of its own. */
   readonly id: string;
+  /** Nets and modules whose parameters it updates. */
   readonly modules: readonly string[];
+  /** Position of its phase in the step, from 0. */
   readonly phase: number;
+  /** Where its optimizer differs from the run's. */
   readonly override: OptimizerOverride;
 }
 

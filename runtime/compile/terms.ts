@@ -30,7 +30,10 @@ export class Translator {
     this.#mode = mode;
     this.runner = new ModuleRunner(this.builder, {
       classes: plan.classes,
-      sizeAt: (net, spot) => plan.spots[net]?.[spot]?.slice(2) as Pair | undefined,
+      sizeAt: (net, spot) => {
+        const shape = plan.spots[net]?.[spot];
+        return shape === undefined ? undefined : [shape[2]!, shape[3]!] satisfies Pair;
+      },
       version: (module) => this.#versions.get(module) ?? 0,
     });
   }

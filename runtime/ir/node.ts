@@ -22,16 +22,21 @@ export type Pair = readonly [number, number];
 
 /** Geometry shared by the three convolution primitives. */
 export interface ConvAttrs {
+  /** Step of the filter. */
   readonly stride: Pair;
   /** Zero padding on both sides. */
   readonly pad: Pair;
+  /** Groups of channels that see only each other. */
   readonly groups: number;
 }
 
 /** Geometry of pooling windows. */
 export interface PoolAttrs {
+  /** Size of a window. */
   readonly kernel: Pair;
+  /** Step of the window. */
   readonly stride: Pair;
+  /** Padding on both sides. */
   readonly pad: Pair;
 }
 
@@ -105,10 +110,15 @@ export type Primitive = keyof Attrs;
 
 /** One node; `id` is its position in the graph, inputs come before it. */
 export interface NodeOf<P extends Primitive> {
+  /** Position in the graph. */
   readonly id: number;
+  /** The primitive. */
   readonly op: P;
+  /** Nodes it reads. */
   readonly inputs: readonly number[];
+  /** Constants of the primitive. */
   readonly attrs: Attrs[P];
+  /** Size of every axis. */
   readonly shape: Shape;
   /** Axes indexed by sample. */
   readonly batch: readonly number[];

@@ -11,8 +11,11 @@ export type StateKind = "parameter" | "buffer" | "slot";
 
 /** One tensor of state: `net/name` for parameters and buffers, `net/name#momentum` for optimizer slots. */
 export interface StateEntry {
+  /** Name, unique on an engine. */
   readonly name: string;
+  /** Trained, advanced by forwards, or kept by an optimizer. */
   readonly kind: StateKind;
+  /** Size of every axis. */
   readonly shape: Shape;
 }
 
@@ -28,13 +31,19 @@ export type Effect =
  * μ = 0 keeps no slot.
  */
 export interface SgdEffect {
+  /** The optimizer. */
   readonly kind: "sgd";
+  /** State that it changes. */
   readonly parameter: string;
+  /** Node with the gradient. */
   readonly gradient: number;
   /** Uniform with the learning rate η. */
   readonly rate: string;
+  /** λ. */
   readonly weightDecay: number;
+  /** μ. */
   readonly momentum: number;
+  /** Whether the step looks ahead. */
   readonly nesterov: boolean;
   /** Slot of v; absent when μ = 0. */
   readonly velocity?: string;
@@ -46,24 +55,37 @@ export interface SgdEffect {
  * advances by one a run.
  */
 export interface AdamEffect {
+  /** The optimizer. */
   readonly kind: "adam";
+  /** State that it changes. */
   readonly parameter: string;
+  /** Node with the gradient. */
   readonly gradient: number;
+  /** Uniform with the learning rate η. */
   readonly rate: string;
+  /** L2 coefficient, added to the gradient. */
   readonly weightDecay: number;
+  /** β₁. */
   readonly beta1: number;
+  /** β₂. */
   readonly beta2: number;
+  /** ε. */
   readonly epsilon: number;
+  /** Slot of m. */
   readonly first: string;
+  /** Slot of v. */
   readonly second: string;
+  /** Slot of t. */
   readonly step: string;
 }
 
 /** A run of nodes with effects; skipped as a whole when its gate is above zero. */
 export interface Segment {
+  /** What it does, for people: `forward`, `update peer0`, …. */
   readonly name: string;
   /** Nodes to compute, in order; leaves are not listed. */
   readonly nodes: readonly number[];
+  /** Changes of state once its nodes are computed. */
   readonly effects: readonly Effect[];
   /** Node of shape [] computed in an earlier segment: above zero means skip. */
   readonly gate?: number;
@@ -71,6 +93,7 @@ export interface Segment {
 
 /** A compiled step. */
 export interface StepProgram {
+  /** What it is, for people. */
   readonly name: string;
   /** Largest batch. */
   readonly batch: number;

@@ -10,7 +10,7 @@ import type { Spec, TrainSpec } from "../../dsl/spec.ts";
 import { type Metrics, MetricsCounter } from "./metrics.ts";
 import { rateFactor, weightIn } from "./schedule.ts";
 import type { Session, StepFeed } from "./session.ts";
-import { type Position, restoreSnapshot, resumeSnapshot, type Snapshot, takeSnapshot } from "./snapshot.ts";
+import { checkResume, type Position, restoreSnapshot, type RunFacts, type Snapshot, takeSnapshot } from "./snapshot.ts";
 
 /** One finished epoch. */
 export interface EpochRecord {
@@ -20,6 +20,7 @@ export interface EpochRecord {
   readonly terms: Readonly<Record<string, number>>;
   /** Share of steps in which each group paused; only groups that can. */
   readonly paused: Readonly<Record<string, number>>;
+  /** Top-1 and top-5 on the held-out images. */
   readonly metrics: Metrics;
   /** Wall time of training and of evaluation. */
   readonly seconds: { readonly train: number; readonly evaluate: number };
@@ -75,7 +76,10 @@ export async function fit(input: FitInput): Promise<FitResult> {
   refuseMeasured(session);
   const run = new Run(input);
   if (input.resume === undefined) await session.initialize(train.seed);
-  else await resumeSnapshot(session, input.resume, train);
+  else {
+    checkResume(session, input.resume, factsOf(input));
+    await restoreSnapshot(session, input.resume);
+  }
   const steps = stepsPerEpoch(data.train.length, train.batch);
   if (data.train.length % train.batch === 1 && run.epoch === 1 && run.step === 0) {
     report({ kind: "note", text: "The last image of each epoch is left out: batch norm cannot use a batch of one." });
@@ -110,6 +114,11 @@ export async function fit(input: FitInput): Promise<FitResult> {
     if (input.signal?.aborted) return { history: run.history, stopped: true, snapshot: last };
   }
   return { history: run.history, stopped: false, snapshot: last };
+}
+
+/** What a checkpoint has to agree with. */
+export function factsOf({ data, train, spec }: Pick<FitInput, "data" | "train" | "spec">): RunFacts {
+  return { seed: train.seed, batch: train.batch, images: data.train.length, dataset: spec?.dataset?.kind };
 }
 
 /** Values that something between the steps would have to measure: nothing does yet, and 0 would train another sentence. */
@@ -201,7 +210,7 @@ class Run {
   }
 
   position(): Position {
-    const { session, train, spec } = this.#input;
+    const { session, data, train, spec } = this.#input;
     return {
       version: 1,
       ...(spec === undefined ? {} : { spec }),
@@ -211,6 +220,7 @@ class Run {
       step: this.step,
       totals: { ...this.#totals },
       paused: { ...this.#paused },
+      images: data.train.length,
       seen: this.#seen,
       measured: {},
       history: [...this.history],

@@ -10,8 +10,11 @@ import type { BackendName } from "../backend/backend.ts";
 
 /** What the flags said; absent means "as the sentence says". */
 export interface RunFlags {
+  /** Passes over the training images. */
   readonly epochs?: number;
+  /** Images a step. */
   readonly batch?: number;
+  /** Seed of weights, order and augmentation. */
   readonly seed?: number;
   /** Another architecture for every net. */
   readonly net?: string;
@@ -19,7 +22,10 @@ export interface RunFlags {
   readonly dataset?: string;
   /** Largest number of training images. */
   readonly limit?: number;
+  /** Where to compute; `auto` takes a real GPU, else WASM. */
   readonly backend: "auto" | BackendName;
+  /** Threads of the WASM backend. */
+  readonly threads?: number;
   /** Folder that holds the folders of runs. */
   readonly runs: string;
   /** Name of the run's folder. */
@@ -32,6 +38,7 @@ export interface RunFlags {
   readonly download: boolean;
   /** Print what the sentence means, and stop. */
   readonly explain: boolean;
+  /** Print the flags, and stop. */
   readonly help: boolean;
 }
 
@@ -45,6 +52,7 @@ const flags = {
   dataset: { type: "string" },
   limit: { type: "string" },
   backend: { type: "string" },
+  threads: { type: "string" },
   runs: { type: "string" },
   name: { type: "string" },
   resume: { type: "string" },
@@ -63,6 +71,7 @@ export const flagHelp: string = `Flags:
   --dataset WHAT   digits, fashion_mnist, cifar10, cifar100, or the path of a folder or archive of images
   --limit N        train on the first N images only, classes balanced
   --backend NAME   auto (a real GPU, else WASM), wasm, webgpu, tfjs or reference
+  --threads N      threads of the WASM backend, 1 to 8; one per core unless said. Results are the same with any
   --runs FOLDER    where runs are kept; runs unless said
   --name NAME      name of this run's folder
   --resume FILE    continue from a checkpoint
@@ -85,17 +94,22 @@ export function parseFlags(args: readonly string[]): RunFlags {
       throw new OptionError(`Cannot read the flags: ${name} is not one of them.${didYouMean(name, known)}`);
     }
   }
-  const { values, positionals } = readArgs(args);
+  const { values, positionals } = readArgs(joined(args));
   if (positionals.length > 0) {
     throw new OptionError(`Cannot read the flags: a flag begins with --, got "${positionals[0]}". Try --help.`);
   }
   const text = (name: keyof typeof values): string | undefined => values[name] as string | undefined;
-  const whole = (name: "epochs" | "batch" | "seed" | "limit", least: number): number | undefined => {
+  const whole = (
+    name: "epochs" | "batch" | "seed" | "limit" | "threads",
+    least: number,
+    most?: number,
+  ): number | undefined => {
     const said = text(name);
     if (said === undefined) return undefined;
     const value = Number(said);
-    if (!/^\d+$/.test(said) || !Number.isSafeInteger(value) || value < least) {
-      throw new OptionError(`Cannot use --${name}: it is a whole number of at least ${least}, got "${said}".`);
+    if (!/^\d+$/.test(said) || !Number.isSafeInteger(value) || value < least || value > (most ?? value)) {
+      const range = most === undefined ? `of at least ${least}` : `from ${least} to ${most}`;
+      throw new OptionError(`Cannot use --${name}: it is a whole number ${range}, got "${said}". Try --help.`);
     }
     return value;
   };
@@ -113,6 +127,7 @@ export function parseFlags(args: readonly string[]): RunFlags {
     dataset: text("dataset"),
     limit: whole("limit", 1),
     backend: backend as RunFlags["backend"],
+    threads: whole("threads", 1, 8),
     runs: text("runs") ?? "runs",
     name: text("name"),
     resume: text("resume"),
@@ -120,6 +135,15 @@ export function parseFlags(args: readonly string[]): RunFlags {
     download: values.download ?? false,
     explain: values.explain ?? false,
     help: values.help ?? false,
+  });
+}
+
+/** Joins a flag and a negative number, which would read as another flag. */
+function joined(args: readonly string[]): readonly string[] {
+  return args.flatMap((arg, i) => {
+    if (/^-\d/.test(arg) && args[i - 1]?.startsWith("--") === true) return [];
+    const next = args[i + 1] ?? "";
+    return arg.startsWith("--") && /^-\d/.test(next) ? [`${arg}=${next}`] : [arg];
   });
 }
 

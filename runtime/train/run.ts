@@ -53,6 +53,7 @@ async function runUntilStopped(
   try {
     const result = await train(pipeline, {
       backend: flags.backend,
+      ...(flags.threads === undefined ? {} : { threads: flags.threads }),
       runs: flags.runs,
       signal: stop.signal,
       report: reporter(pipeline.spec.train?.epochs ?? 1, print),
@@ -64,8 +65,8 @@ async function runUntilStopped(
     for (const line of summary(result)) print(line);
     return result;
   } catch (error) {
-    // Loading ends by throwing when it is stopped; there is nothing to save yet.
-    if (!stop.signal.aborted) throw error;
+    // Loading ends by throwing when it is stopped; there is nothing to save yet. A save that failed has to be told.
+    if (!stop.signal.aborted || error instanceof CohortError) throw error;
     Deno.exitCode = 130;
     return undefined;
   } finally {
@@ -125,7 +126,7 @@ function epochLine({ epoch, metrics, seconds }: EpochRecord, epochs: number): st
 export function summary(result: TrainResult): string[] {
   const last = result.history.at(-1);
   const files = Object.entries(result.files).map(([what, path]) => `Wrote ${what}: ${path}`);
-  if (last === undefined) return ["Stopped before the first epoch was finished.", ...files];
+  if (last === undefined) return ["Stopped before the first epoch was finished.", ...files, ...resumeLine(result)];
   const { members, ensemble, oracle, similarity, images } = last.metrics;
   const rows = Object.entries(members).map(([name, { top1, top5 }]) => {
     const best = result.best[name]!;
@@ -144,7 +145,13 @@ export function summary(result: TrainResult): string[] {
       : [`  ${"oracle".padEnd(14)} ${percent(oracle)}  (some peer is right: no classifier)`]),
     ...(similarity === undefined ? [] : [`  similarity of the peers ${similarity.toFixed(4)}`]),
     ...files,
+    ...resumeLine(result),
   ];
+}
+
+/** How to go on with a stopped run, where there is a checkpoint. */
+export function resumeLine({ stopped, files }: Pick<TrainResult, "stopped" | "files">): readonly string[] {
+  return stopped && files.checkpoint !== undefined ? [`Stopped. Go on with --resume ${files.checkpoint}`] : [];
 }
 
 function percent(share: number): string {

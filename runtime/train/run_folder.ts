@@ -38,7 +38,7 @@ export class RunFolder {
         }
       }
     } catch (error) {
-      throw cannotWrite(`${parent}/${name}`, error);
+      throw cannotWrite(`${parent}/${name}`, parent, error);
     }
   }
 
@@ -56,15 +56,15 @@ export class RunFolder {
       await Deno.rename(`${path}.part`, path);
     } catch (error) {
       await Deno.remove(`${path}.part`).catch(() => {});
-      throw cannotWrite(path, error);
+      throw cannotWrite(path, this.path, error);
     }
     return path;
   }
 }
 
-function cannotWrite(path: string, error: unknown): CheckpointError {
+function cannotWrite(path: string, folder: string, error: unknown): CheckpointError {
   const [reason, next] = error instanceof Deno.errors.NotCapable
-    ? ["no permission", "Run with --allow-write=runs."]
+    ? ["no permission", `Run with --allow-write=${folder}.`]
     : /No space left|os error 28/.test(String(error))
     ? ["a full disk", "Free some space; what was saved before is still there."]
     : [error instanceof Error ? error.message : String(error), "Choose another folder with --runs."];

@@ -9,12 +9,15 @@ import { type Shape, sizeOf } from "../ir/node.ts";
 
 /** A named tensor in PyTorch's layout. */
 export interface NamedTensor {
+  /** Size of every axis. */
   readonly shape: Shape;
+  /** Its numbers, the last axis closest together. */
   readonly data: Float32Array | Float64Array;
 }
 
 /** A file's content. */
 export interface TensorFile {
+  /** Tensors by name. */
   readonly tensors: Readonly<Record<string, NamedTensor>>;
   /** Strings of the `__metadata__` entry. */
   readonly metadata: Readonly<Record<string, string>>;

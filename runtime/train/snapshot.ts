@@ -14,11 +14,13 @@ import type { Session } from "./session.ts";
 
 /** Where a run is, apart from its tensors. Random numbers are addressed by seed, epoch and position: no state. */
 export interface Position {
+  /** Version of this format. */
   readonly version: 1;
   /** The sentence, if the run came from one. */
   readonly spec?: Spec;
   /** What was compiled; a run goes on without the methods that wrote it. */
   readonly graph: LossGraph;
+  /** Seed of weights, order and augmentation. */
   readonly seed: number;
   /** Epoch in progress, from 1. */
   readonly epoch: number;
@@ -28,6 +30,8 @@ export interface Position {
   readonly totals: Readonly<Record<string, number>>;
   /** Steps among them in which each group paused. */
   readonly paused: Readonly<Record<string, number>>;
+  /** Number of training images, which decides what each batch holds; absent before the first step. */
+  readonly images?: number;
   /** Images seen in those steps. */
   readonly seen: number;
   /** Values the trainer measured. */
@@ -40,6 +44,7 @@ export interface Position {
 
 /** A run at rest. */
 export interface Snapshot {
+  /** Where the run is. */
   readonly position: Position;
   /** Weights, running statistics and optimizer slots. */
   readonly tensors: Readonly<Record<string, NamedTensor>>;
@@ -62,25 +67,45 @@ export async function restoreSnapshot(session: Session, snapshot: Snapshot): Pro
   for (const [name, { data }] of Object.entries(snapshot.tensors)) await session.write(name, data);
 }
 
+/** What decides which numbers a run draws, besides its sentence. */
+export interface RunFacts {
+  /** Seed of weights, order and augmentation. */
+  readonly seed: number;
+  /** Images a step. */
+  readonly batch: number;
+  /** Number of training images. */
+  readonly images: number;
+  /** Kind of the dataset, where a sentence names it. */
+  readonly dataset: string | undefined;
+}
+
 /**
- * Writes a snapshot back to go on from there: seed, batch and loss graph have to be those it was written with, too.
+ * Refuses a snapshot that a run could not go on from exactly: tensors, loss graph, seed, batch and training images have
+ * to be those it was written with.
  *
  * @throws {CheckpointError} If anything differs; every difference is listed.
  */
-export async function resumeSnapshot(
-  session: Session,
-  snapshot: Snapshot,
-  train: { readonly seed: number; readonly batch: number },
-): Promise<void> {
-  const { seed, spec, graph } = snapshot.position;
-  const batch = spec?.train?.batch ?? train.batch;
+export function checkResume(session: Session, snapshot: Snapshot, here: RunFacts): void {
+  const { seed, spec, graph, images } = snapshot.position;
+  const there: RunFacts = {
+    seed,
+    batch: spec?.train?.batch ?? here.batch,
+    images: images ?? here.images,
+    dataset: here.dataset === undefined ? undefined : spec?.dataset?.kind ?? here.dataset,
+  };
+  const named = {
+    seed: "the seed",
+    batch: "the batch",
+    images: "the number of images",
+    dataset: "the dataset",
+  } as const;
   refuseDifferences("the checkpoint was written by the same run", [
-    ...(seed === train.seed ? [] : [`the seed is ${seed} instead of ${train.seed}`]),
-    ...(batch === train.batch ? [] : [`the batch is ${batch} instead of ${train.batch}`]),
+    ...(Object.keys(named) as (keyof RunFacts)[]).flatMap((fact) =>
+      there[fact] === here[fact] ? [] : [`${named[fact]} is ${there[fact]} instead of ${here[fact]}`]
+    ),
     ...graphDifferences(graph, session.compiled.plan.graph),
     ...tensorDifferences(session, snapshot),
   ]);
-  await restoreSnapshot(session, snapshot);
 }
 
 function tensorDifferences(session: Session, { tensors }: Snapshot): string[] {
@@ -144,7 +169,34 @@ export function decodeSnapshot(bytes: Uint8Array, what = "the checkpoint"): Snap
       }. Start a new run, or use a file written by train.`,
     );
   }
+  const broken = brokenField(position);
+  if (broken !== undefined) {
+    throw new CheckpointError(
+      `Cannot resume from ${what}: its position says where a run is, got ${
+        (JSON.stringify(position[broken]) ?? "nothing").slice(0, 40)
+      } as ${broken}. Use another file.`,
+    );
+  }
   return { position, tensors };
+}
+
+/** Name of a field that no run could have written. */
+function brokenField(position: Position): keyof Position | undefined {
+  const record = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
+  const whole = (least: number) => (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= least;
+  const parts = ["terms", "aux", "switches", "heads", "phases"] as const;
+  const checks = {
+    graph: (value: unknown) => record(value) && parts.every((part) => Array.isArray((value as LossGraph)[part])),
+    seed: whole(0),
+    epoch: whole(1),
+    step: whole(0),
+    totals: record,
+    paused: record,
+    seen: whole(0),
+    measured: record,
+    history: Array.isArray,
+  } satisfies Partial<Record<keyof Position, (value: unknown) => boolean>>;
+  return (Object.keys(checks) as (keyof typeof checks)[]).find((field) => !checks[field](position[field]));
 }
 
 function readPosition(text: string, what: string): Position | undefined {

@@ -6,26 +6,30 @@
 
 import type { Arch } from "../../dsl/arch.ts";
 import type { Batch, Dataset, LoadContext, OpenDataset } from "../../dsl/data.ts";
-import { ClassCountError, SentenceError } from "../../dsl/errors.ts";
+import { BackendError, ClassCountError, SentenceError } from "../../dsl/errors.ts";
 import type { LossGraph } from "../../dsl/graph.ts";
 import type { Spec, TrainSpec } from "../../dsl/spec.ts";
 import { trainSpec } from "../../dsl/train.ts";
 import type { Backend, BackendName } from "../backend/backend.ts";
 import { pick } from "../backend/pick.ts";
 import { compile, type Compiled } from "../compile/compile.ts";
-import { type EpochRecord, evaluate as measure, fit, type FitEvent, type FitResult } from "./fit.ts";
+import { type EpochRecord, evaluate as measure, factsOf, fit, type FitEvent, type FitResult } from "./fit.ts";
 import type { Metrics } from "./metrics.ts";
 import { RunFolder } from "./run_folder.ts";
 import { encodeTensors, type NamedTensor } from "./safetensors.ts";
 import { Session } from "./session.ts";
-import { decodeSnapshot, encodeSnapshot, restoreSnapshot, type Snapshot } from "./snapshot.ts";
+import { checkResume, decodeSnapshot, encodeSnapshot, restoreSnapshot, type Snapshot } from "./snapshot.ts";
 import { startFrom } from "./weights.ts";
 
 /** A sentence that can be trained: what every pipeline is, whatever the checker knows about it. */
 export interface Trainable {
+  /** What was said. */
   readonly spec: Spec;
+  /** Architectures of the nets, by name. */
   readonly archs: Readonly<Record<string, Arch>>;
+  /** Dataset, once `on()` was said. */
   readonly dataset: Dataset | undefined;
+  /** The loss graph: what each learner minimises. */
   lower(): LossGraph;
 }
 
@@ -33,6 +37,8 @@ export interface Trainable {
 export interface TrainRunOptions {
   /** A backend or its name; `auto` takes a real GPU, else WASM. */
   readonly backend?: "auto" | BackendName | Backend;
+  /** Threads of the WASM backend, 1 to 8; one per core unless said. Results are the same with any. */
+  readonly threads?: number;
   /** Folder that holds runs; `false` writes nothing. `runs` unless said. */
   readonly runs?: string | false;
   /** Name of the run's folder; the nets and the dataset unless said. */
@@ -41,7 +47,9 @@ export interface TrainRunOptions {
   readonly resume?: Snapshot | string;
   /** Weight files that nets start from, by net; a net that nobody teaches needs one. */
   readonly weights?: Readonly<Record<string, string>>;
+  /** Stops the run after the step in progress; what it did is saved. */
   readonly signal?: AbortSignal;
+  /** Called with every event of the run. */
   readonly report?: (event: TrainEvent) => void;
   /** Dataset already opened; from the sentence unless said. */
   readonly data?: OpenDataset;
@@ -61,20 +69,25 @@ export type TrainEvent =
 
 /** The best epoch of a member on the held-out images. */
 export interface Best {
+  /** From 1. */
   readonly epoch: number;
+  /** Share of held-out images whose best class is right. */
   readonly top1: number;
 }
 
 /** What a run ends with. */
 export interface TrainResult {
+  /** Finished epochs. */
   readonly history: readonly EpochRecord[];
   /** Best epoch of each member. It was chosen on the test images, as the papers do: say so beside the number. */
   readonly best: Readonly<Record<string, Best>>;
+  /** Whether the signal ended it. */
   readonly stopped: boolean;
   /** State at the end. */
   readonly snapshot: Snapshot;
   /** Files written, by what they are. */
   readonly files: Readonly<Record<string, string>>;
+  /** What was compiled. */
   readonly compiled: Compiled;
 }
 
@@ -82,6 +95,7 @@ export interface TrainResult {
  * Trains a sentence and writes spec, log, checkpoint and the weights of the net to deploy under `runs/`.
  *
  * @throws {SentenceError} If the sentence has no dataset.
+ * @throws {BackendError} If the backend or its threads are not to be had on this machine.
  * @throws {ClassCountError} If the files hold another number of classes than the dataset promises.
  * @throws {DivergenceError} If a loss is not finite; the folder keeps the checkpoint of the last good epoch.
  */
@@ -98,6 +112,9 @@ export async function train(pipeline: Trainable, options: TrainRunOptions = {}):
     const resume = options.resume === undefined
       ? await startFrom(session, options.weights ?? {}, spec)
       : await readSnapshot(options.resume);
+    // All that can be refused is refused before a folder is made or written to.
+    if (resume !== undefined) checkResume(session, resume, factsOf({ data, train: spec.train, spec }));
+    data.batches({ split: "train", batch: spec.train.batch, seed: spec.train.seed, epoch: 1 });
     const folder = await openFolder(pipeline, options);
     report({
       kind: "start",
@@ -178,7 +195,7 @@ async function openSession(
   data: OpenDataset,
   train: TrainSpec,
 ): Promise<Session> {
-  const backend = typeof options.backend === "object" ? options.backend : await pick(options.backend ?? "auto");
+  const backend = await openBackend(options);
   const compiled = compile({
     nets: pipeline.spec.nets,
     archs: pipeline.archs,
@@ -188,6 +205,19 @@ async function openSession(
     batch: Math.min(train.batch, Math.max(2, data.train.length)),
   }, train);
   return await Session.open(compiled, backend);
+}
+
+async function openBackend({ backend = "auto", threads }: TrainRunOptions): Promise<Backend> {
+  const opened = typeof backend === "object"
+    ? backend
+    : await pick(backend, threads === undefined ? {} : { wasm: { threads } });
+  if (threads !== undefined && (opened === backend || opened.name !== "wasm")) {
+    throw new BackendError(
+      `Cannot use ${threads} threads: only a wasm backend that is opened here takes them, got ${opened.name}. ` +
+        'Say backend "wasm", or leave the threads out.',
+    );
+  }
+  return opened;
 }
 
 async function openData(

@@ -27,9 +27,9 @@ async function bits(subject: Case, backend = wasm()): Promise<readonly string[]>
 
 Deno.test("wasm() names the features it uses", () => {
   assert(hasSimd());
-  assertEquals(wasm({ relaxed: false }).description, "wasm: SIMD, 1 thread");
+  assertEquals(wasm({ relaxed: false, threads: 1 }).description, "wasm: SIMD, 1 thread");
   const relaxed = hasRelaxedSimd() ? " with relaxed multiply-add" : "";
-  assertEquals(wasm().description, `wasm: SIMD${relaxed}, 1 thread`);
+  assertEquals(wasm({ threads: 2 }).description, `wasm: SIMD${relaxed}, 2 threads`);
 });
 
 Deno.test("wasm() passes the conformance suite without relaxed SIMD", async () => {

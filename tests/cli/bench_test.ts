@@ -49,8 +49,8 @@ const REFUSED: Readonly<Record<string, readonly [args: readonly string[], messag
     "Cannot train student with a batch of 1: batch norm needs at least 2 images, got 1. Use batch: 2 or more.",
   ],
   "threads that are not there": [
-    ["step", "--threads", "2"],
-    "Cannot use --threads: the backends have one thread in this version, got 2. Say 1.",
+    ["step", "--threads", "2", "--backend", "reference"],
+    "Cannot use --threads: only wasm has threads, got 2 for reference. Say 1.",
   ],
 };
 

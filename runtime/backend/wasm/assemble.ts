@@ -1,17 +1,20 @@
 /**
- * One module per program: its kernels, each once, and one exported function per segment that calls them in order.
+ * One module per program: its kernels, each once, a function per stage that calls them in order, and an exported
+ * function per segment that runs its stages with barriers between them.
  *
  * @module
  */
 
 import type { Int } from "./assembler/code.ts";
-import { type Features, Func } from "./assembler/func.ts";
-import { add, div, shr } from "./assembler/i32.ts";
+import { type Features, Func, type Local } from "./assembler/func.ts";
+import { add, and, div, eq, lt, min, mul, shr } from "./assembler/i32.ts";
 import { type EncodedFunction, encodeModule } from "./assembler/module.ts";
 import type { Kernel } from "./kernels/kernel.ts";
 import { lanes } from "./layout.ts";
-import type { LoweredSegment } from "./lower/lower.ts";
-import type { Buffer, Operand, RunValue } from "./lower/site.ts";
+import { accessesOf } from "./lower/access.ts";
+import type { Runs, ScheduledSegment, Stage } from "./lower/schedule.ts";
+import type { Operand, Place, RunValue, Step } from "./lower/site.ts";
+import { barrier } from "./threads/barrier.ts";
 
 /** Generates kernels, each shape once in the life of a backend. */
 export class KernelCache {
@@ -28,9 +31,7 @@ export class KernelCache {
   generate(kernel: Kernel): EncodedFunction {
     const known = this.#functions.get(kernel.key);
     if (known !== undefined) return known;
-    const func = kernel.build(this.features);
-    const body = Uint8Array.from(func.body());
-    const encoded = { name: func.name, parameters: func.parameters, body, exported: false };
+    const encoded = encode(kernel.build(this.features), false);
     this.#functions.set(kernel.key, encoded);
     return encoded;
   }
@@ -45,18 +46,38 @@ export class KernelCache {
   }
 }
 
-/** Name of the exported function of a segment. */
-export function segmentName(position: number): string {
-  return `segment${position}`;
+/** What the code of a program depends on besides its steps. */
+export interface Assembly {
+  readonly addressOf: (place: Place) => number;
+  /** Blocks of a chunk. */
+  readonly chunk: number;
+  readonly threads: number;
+  /** Scratch memory of each thread: where the first begins, and how far apart they are. */
+  readonly scratch: { readonly address: number; readonly bytes: number };
+  /** Address of the team's words; undefined for a memory that is not shared. */
+  readonly control: number | undefined;
 }
 
-/** Bytes of a program's module, given where its buffers are and how many blocks make a chunk. */
+/** A segment or stage as the host calls it: for the thread of a number, with so many samples. */
+export type SegmentFunction = (thread: number, count: number) => void;
+
+/** Name of the exported function of a segment. */
+export function segmentName(segment: number): string {
+  return `segment${segment}`;
+}
+
+/** Name of the exported function of one stage of a segment. */
+export function stageName(segment: number, stage: number): string {
+  return `${segmentName(segment)}.${stage}`;
+}
+
+/** Bytes of a program's module. */
 export function assemble(
   cache: KernelCache,
-  segments: readonly LoweredSegment[],
-  addressOf: (buffer: Buffer) => number,
-  chunk: number,
+  segments: readonly ScheduledSegment[],
+  assembly: Assembly,
 ): Uint8Array<ArrayBuffer> {
+  const { features } = cache;
   const kernels = new Map<string, { readonly position: number; readonly code: EncodedFunction }>();
   const positionOf = (kernel: Kernel): number => {
     const known = kernels.get(kernel.key);
@@ -65,23 +86,88 @@ export function assemble(
     kernels.set(kernel.key, { position, code: cache.generate(kernel) });
     return position;
   };
-  const callers = segments.map(({ steps }, i): EncodedFunction => {
-    const func = new Func(segmentName(i), cache.features);
-    const [count] = func.params("count");
-    const lastBlock = func.let("lastBlock", shr(add(count, lanes - 1), 3));
-    const values: Record<RunValue, Int> = {
-      count,
-      firstBlock: 0,
-      lastBlock,
-      firstChunk: 0,
-      lastChunk: func.let("lastChunk", div(add(lastBlock, chunk - 1), chunk)),
-    };
+  const stages = segments.flatMap(({ stages }, i) =>
+    stages.map((stage, j) => {
+      const func = new Func(stageName(i, j), features);
+      const [thread, count] = func.params("thread", "count");
+      buildStage(func, stage, thread, count, assembly, positionOf);
+      return encode(func, true);
+    })
+  );
+  const { control, threads } = assembly;
+  const barriers = control === undefined || threads === 1 ? [] : [encode(barrier(features, control, threads), false)];
+  const barrierPosition = kernels.size + stages.length;
+  let position = kernels.size;
+  const callers = segments.map(({ stages }, i) => {
+    const func = new Func(segmentName(i), features);
+    const [thread, count] = func.params("thread", "count");
+    for (let stage = 0; stage < stages.length; stage++) {
+      func.call(position++, [thread, count]);
+      // The last one is where the host waits for the others.
+      if (barriers.length > 0) func.call(barrierPosition, []);
+    }
+    return encode(func, true);
+  });
+  const functions = [...[...kernels.values()].map(({ code }) => code), ...stages, ...barriers, ...callers];
+  return encodeModule(functions, control !== undefined);
+}
+
+function encode(func: Func, exported: boolean): EncodedFunction {
+  return { name: func.name, parameters: func.parameters, body: Uint8Array.from(func.body()), exported };
+}
+
+/** Calls the tasks of a stage that are the thread's. */
+function buildStage(
+  func: Func,
+  stage: Stage,
+  thread: Local<"i32">,
+  count: Local<"i32">,
+  assembly: Assembly,
+  positionOf: (kernel: Kernel) => number,
+): void {
+  const { addressOf, threads, scratch } = assembly;
+  const { whole, slice, hasTail } = rangesOf(func, thread, count, assembly);
+  const scratchStart = func.let("scratch", add(mul(thread, scratch.bytes), scratch.address));
+  const call = (step: Step, values: Readonly<Record<RunValue, Int>>): void => {
+    const scratches = new Set(accessesOf(step).filter(({ role }) => role === "s").map(({ place }) => place));
     const argument = (operand: Operand): Int => {
       if (typeof operand === "number") return operand;
-      return typeof operand === "string" ? values[operand] : addressOf(operand.buffer) + operand.offset;
+      if (typeof operand === "string") return values[operand];
+      return scratches.has(operand) ? add(scratchStart, operand.offset) : addressOf(operand);
     };
-    for (const { kernel, operands } of steps) func.call(positionOf(kernel), operands.map(argument));
-    return { name: func.name, parameters: 1, body: Uint8Array.from(func.body()), exported: true };
-  });
-  return encodeModule([...[...kernels.values()].map(({ code }) => code), ...callers]);
+    func.call(positionOf(step.kernel), step.operands.map(argument));
+  };
+  const run = (step: Step, runs: Runs): void => {
+    if (runs === "slice") call(step, slice);
+    else if (runs === "each" || threads === 1) call(step, whole);
+    else func.if(runs === "tail" ? hasTail : eq(thread, runs), () => call(step, whole));
+  };
+  for (const { step, runs } of stage) run(step, runs);
+}
+
+/**
+ * The blocks and chunks of the batch, and the thread's part of them: chunks are dealt out in order, as equally as
+ * whole chunks can be, and blocks go with their chunks. A thread may have none.
+ */
+function rangesOf(
+  func: Func,
+  thread: Local<"i32">,
+  count: Local<"i32">,
+  { chunk, threads }: Assembly,
+): {
+  readonly whole: Readonly<Record<RunValue, Int>>;
+  readonly slice: Readonly<Record<RunValue, Int>>;
+  readonly hasTail: Local<"i32">;
+} {
+  const blocks = func.let("blocks", shr(add(count, lanes - 1), 3));
+  const chunks = func.let("chunks", div(add(blocks, chunk - 1), chunk));
+  const firstChunk = func.let("firstChunk", div(mul(chunks, thread), threads));
+  const lastChunk = func.let("lastChunk", div(mul(chunks, add(thread, 1)), threads));
+  const firstBlock = func.let("firstBlock", mul(firstChunk, chunk));
+  const lastBlock = func.let("lastBlock", min(mul(lastChunk, chunk), blocks));
+  return {
+    whole: { count, firstBlock: 0, lastBlock: blocks, firstChunk: 0, lastChunk: chunks },
+    slice: { count, firstBlock, lastBlock, firstChunk, lastChunk },
+    hasTail: func.let("hasTail", and(lt(firstBlock, lastBlock), eq(lastBlock, blocks))),
+  };
 }

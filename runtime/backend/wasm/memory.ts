@@ -22,10 +22,27 @@ interface Region {
 /** A growing memory whose regions are handed out and taken back. */
 export class EngineMemory {
   /** What kernels import. */
-  readonly memory: WebAssembly.Memory = new WebAssembly.Memory({ initial: 0, maximum: maximumPages });
+  readonly memory: WebAssembly.Memory;
   #regions: Region[] = [];
   #used = 0;
-  #floats: Float32Array = new Float32Array(this.memory.buffer);
+  #floats: Float32Array;
+
+  /**
+   * An empty memory, `shared` if several threads work on it.
+   *
+   * @throws {BackendError} If this machine has no shared memory.
+   */
+  constructor(shared = false) {
+    try {
+      this.memory = new WebAssembly.Memory({ initial: 0, maximum: maximumPages, shared });
+    } catch (error) {
+      throw new BackendError(
+        `Cannot open a ${shared ? "shared " : ""}memory: the machine has to offer one of 4 GiB, got ${error}. ` +
+          (shared ? "Use threads: 1." : "End other programs."),
+      );
+    }
+    this.#floats = new Float32Array(this.memory.buffer);
+  }
 
   /** All of memory as numbers; valid until the next region is handed out. */
   get floats(): Float32Array {
@@ -36,9 +53,10 @@ export class EngineMemory {
   /**
    * Start of a free region of `bytes`, cleared.
    *
+   * @param advice What to do where less than `bytes` is left, given how many are.
    * @throws {BackendError} If 4 GiB, or this machine, have no room for it.
    */
-  reserve(bytes: number, purpose: string): number {
+  reserve(bytes: number, purpose: string, advice: (room: number) => string = () => "Use a smaller batch."): number {
     let start = 0;
     for (const region of this.#regions) {
       if (region.start - start >= bytes) break;
@@ -49,7 +67,7 @@ export class EngineMemory {
       throw new BackendError(
         `Cannot ${purpose}: WebAssembly memory holds at most ${gibibytes(maximumBytes)}, got a need of ${
           gibibytes(end)
-        }. Use a smaller batch.`,
+        }. ${advice(maximumBytes - start)}`,
       );
     }
     this.#grow(end, purpose);

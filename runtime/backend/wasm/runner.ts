@@ -8,82 +8,113 @@ import { BackendError, ShapeError } from "../../../dsl/errors.ts";
 import type { Node } from "../../ir/node.ts";
 import type { StepProgram } from "../../ir/program.ts";
 import type { Feed, Numbers, Runner } from "../backend.ts";
-import { planMemory } from "./arena.ts";
-import { assemble, type KernelCache, segmentName } from "./assemble.ts";
+import { type KernelCache, type SegmentFunction, segmentName } from "./assemble.ts";
 import { axesOf, blocksOf, gather, lanes, layoutOf, scatter } from "./layout.ts";
-import { lower, type LoweredProgram, type StatePlace } from "./lower/lower.ts";
-import { type Buffer, chunkOf, type Place, sampleSize } from "./lower/site.ts";
+import type { StatePlace } from "./lower/lower.ts";
+import { type Place, sampleSize } from "./lower/site.ts";
 import type { EngineMemory } from "./memory.ts";
+import { addressing, assemblePlan, largestBatch, planProgram, type ProgramPlan } from "./plan.ts";
+import type { Crew } from "./threads/team.ts";
+
+/** Where a program is loaded. */
+export interface Machine {
+  readonly memory: EngineMemory;
+  readonly cache: KernelCache;
+  /** Threads for this program. */
+  readonly threads: number;
+  /** Address of the words of a team; undefined in a memory that is not shared. */
+  readonly control: number | undefined;
+  /** The workers; asked for only if the program has more than one thread. */
+  readonly team: () => Promise<Crew>;
+  readonly state: (name: string) => StatePlace;
+}
 
 /** Generates, compiles and places a program. */
-export async function loadProgram(
-  program: StepProgram,
-  memory: EngineMemory,
-  cache: KernelCache,
-  state: (name: string) => StatePlace,
-): Promise<Runner> {
-  const lowered = lower(program, state);
-  const { offsets, bytes } = planMemory(lowered.buffers);
-  const base = memory.reserve(bytes, `load ${program.name} for batches of ${program.batch}`);
-  const addresses = new Map(lowered.buffers.map((buffer, i) => [buffer, base + offsets[i]!]));
-  const addressOf = (buffer: Buffer): number => buffer.address ?? addresses.get(buffer)!;
-  const module = await cache.compile(assemble(cache, lowered.segments, addressOf, chunkOf(program.batch)));
-  const { exports } = await WebAssembly.instantiate(module, { env: { memory: memory.memory } });
-  const functions = lowered.segments.map((_, i) => exports[segmentName(i)] as (count: number) => void);
-  const indexOf = ({ buffer, offset }: Place): number => (addressOf(buffer) + offset) / 4;
-  for (const { value, numbers, place } of lowered.constants) {
-    memory.floats.fill(value, indexOf(place), indexOf(place) + numbers);
+export async function loadProgram(program: StepProgram, machine: Machine): Promise<Runner> {
+  const { memory, cache, threads, control } = machine;
+  const plan = planProgram(program, threads, machine.state);
+  const base = memory.reserve(plan.bytes, `load ${program.name} for batches of ${program.batch}`, (room) => {
+    const batch = largestBatch(plan, room);
+    return `Use a smaller batch. ${batch === 0 ? "Not even 8 images fit." : `It fits with ${batch} images.`}`;
+  });
+  const release = (): void => memory.release(base);
+  try {
+    const addressOf = addressing(plan, base);
+    const module = await cache.compile(assemblePlan(plan, cache, base, control));
+    const { exports } = await WebAssembly.instantiate(module, { env: { memory: memory.memory } });
+    const functions = plan.segments.map((_, i) => exports[segmentName(i)] as SegmentFunction);
+    for (const { value, numbers, place } of plan.lowered.constants) {
+      const start = addressOf(place) / 4;
+      memory.floats.fill(value, start, start + numbers);
+    }
+    if (threads === 1) {
+      return new WasmRunner(plan, memory, addressOf, (segment, count) => functions[segment]!(0, count), release);
+    }
+    const team = await machine.team();
+    const id = await team.load(module);
+    const run = (segment: number, count: number): void =>
+      team.run({ program: id, segment, count, threads }, () => functions[segment]!(0, count));
+    const end = (): void => {
+      team.unload(id);
+      release();
+    };
+    return new WasmRunner(plan, memory, addressOf, run, end, team);
+  } catch (error) {
+    release();
+    throw error;
   }
-  return new WasmRunner(program, lowered, functions, memory, indexOf, bytes, () => memory.release(base));
 }
 
 class WasmRunner implements Runner {
   readonly bytes: number;
-  readonly #program: StepProgram;
-  readonly #lowered: LoweredProgram;
-  #functions: readonly ((count: number) => void)[];
+  readonly #plan: ProgramPlan;
   readonly #memory: EngineMemory;
-  readonly #indexOf: (place: Place) => number;
-  readonly #release: () => void;
+  readonly #addressOf: (place: Place) => number;
+  #run: (segment: number, count: number) => void;
+  readonly #end: () => void;
+  readonly #team: Crew | undefined;
   #count = 0;
   #skipped: string[] = [];
   #closed = false;
 
   constructor(
-    program: StepProgram,
-    lowered: LoweredProgram,
-    functions: readonly ((count: number) => void)[],
+    plan: ProgramPlan,
     memory: EngineMemory,
-    indexOf: (place: Place) => number,
-    bytes: number,
-    release: () => void,
+    addressOf: (place: Place) => number,
+    run: (segment: number, count: number) => void,
+    end: () => void,
+    team?: Crew,
   ) {
-    this.#program = program;
-    this.#lowered = lowered;
-    this.#functions = functions;
+    this.bytes = plan.bytes;
+    this.#plan = plan;
     this.#memory = memory;
-    this.#indexOf = indexOf;
-    this.bytes = bytes;
-    this.#release = release;
+    this.#addressOf = addressOf;
+    this.#run = run;
+    this.#end = end;
+    this.#team = team;
   }
 
   run(feed: Feed): Promise<void> {
     this.#feed(feed);
     this.#count = feed.count;
     this.#skipped = [];
-    this.#lowered.segments.forEach(({ name, gate }, i) => {
-      if (gate !== undefined && this.#memory.floats[this.#indexOf(gate)]! > 0) this.#skipped.push(name);
-      else this.#functions[i]!(feed.count);
-    });
+    try {
+      this.#plan.segments.forEach(({ name, gate }, i) => {
+        if (gate !== undefined && this.#memory.floats[this.#indexOf(gate)]! > 0) this.#skipped.push(name);
+        else this.#run(i, feed.count);
+      });
+    } catch (error) {
+      if (this.#team?.failed !== true) throw error;
+      return this.#failed(this.#team);
+    }
     return Promise.resolve();
   }
 
   read(output: string): Promise<Numbers> {
-    const found = this.#lowered.outputs.get(output);
+    const found = this.#plan.lowered.outputs.get(output);
+    const { name } = this.#plan.program;
     if (found === undefined || this.#closed) {
-      throw new BackendError(
-        `Cannot read ${output}: program ${this.#program.name} ${this.#closed ? "is closed" : "lacks it"}.`,
-      );
+      throw new BackendError(`Cannot read ${output}: program ${name} ${this.#closed ? "is closed" : "lacks it"}.`);
     }
     const { node, place } = found;
     const rows = node.batch.includes(0) ? this.#count : node.shape[0] ?? 1;
@@ -96,24 +127,34 @@ class WasmRunner implements Runner {
   }
 
   close(): void {
-    if (!this.#closed) this.#release();
+    if (!this.#closed) this.#end();
     this.#closed = true;
-    // They hold the engine's memory.
-    this.#functions = [];
+    // It holds the engine's memory.
+    this.#run = () => {};
+  }
+
+  #indexOf(place: Place): number {
+    return this.#addressOf(place) / 4;
+  }
+
+  async #failed(team: Crew): Promise<never> {
+    const why = await team.failure();
+    throw new BackendError(`Cannot run ${this.#plan.program.name}: every thread has to end its part, got ${why}.`);
   }
 
   #feed({ count, inputs, uniforms }: Feed): void {
-    const { batch, name } = this.#program;
+    const { program: { batch, name }, lowered } = this.#plan;
     if (this.#closed) throw new BackendError(`Cannot run ${name}: it is closed.`);
+    if (this.#team?.failed === true) throw new BackendError(`Cannot run ${name}: a thread failed before.`);
     if (!Number.isInteger(count) || count < 1 || count > batch) {
       throw new BackendError(`Cannot run ${name}: a step takes 1 to ${batch} images, got ${count}.`);
     }
-    for (const [uniform, place] of this.#lowered.uniforms) {
+    for (const [uniform, place] of lowered.uniforms) {
       const value = uniform === "count" ? count : uniforms[uniform];
       if (value === undefined) throw new BackendError(`Cannot run ${name}: uniform ${uniform} was not set.`);
       this.#memory.floats[this.#indexOf(place)] = value;
     }
-    for (const [input, { node, place }] of this.#lowered.inputs) this.#write(input, node, place, inputs[input], count);
+    for (const [input, { node, place }] of lowered.inputs) this.#write(input, node, place, inputs[input], count);
   }
 
   /** Puts the images side by side by eight; the rest of the last eight becomes zero. */
@@ -121,9 +162,9 @@ class WasmRunner implements Runner {
     const sample = sampleSize(node.shape);
     if (values === undefined || values.length !== count * sample) {
       throw new ShapeError(
-        `Cannot run ${this.#program.name}: input ${name} holds ${count * sample} numbers for ${count} images, got ${
-          values?.length ?? "none"
-        }.`,
+        `Cannot run ${this.#plan.program.name}: input ${name} holds ${
+          count * sample
+        } numbers for ${count} images, got ${values?.length ?? "none"}.`,
       );
     }
     const start = this.#indexOf(place);

@@ -6,8 +6,9 @@
 
 import { type Node, type NodeOf, type Shape, sizeOf } from "../../../ir/node.ts";
 import { fillZero, kthSmallest, oneHot } from "../kernels/choose.ts";
-import { axesOf, type Axis, blocksOf, lanes, layoutOf, storageOf } from "../layout.ts";
-import { at, type Range, type Site } from "./site.ts";
+import { elementwise } from "../kernels/elementwise.ts";
+import { axesOf, type Axis, blocksOf, lanes, type Layout, layoutOf, storageOf } from "../layout.ts";
+import { at, type Place, type Range, sampleSize, type Site } from "./site.ts";
 
 /** Joins along an axis. */
 export function lowerConcat(site: Site, node: NodeOf<"concat">): void {
@@ -16,12 +17,14 @@ export function lowerConcat(site: Site, node: NodeOf<"concat">): void {
   const parts = node.inputs.map((id) => site.read(id, layout));
   site.produce(node, layout, (place) => {
     let start = 0;
-    node.inputs.forEach((id, i) => {
-      const { shape } = site.node(id);
-      const target = at(place, start * out[node.attrs.axis]!.stride);
-      site.copy(parts[i]!, axesOf(shape, layout), target, out, blockRange(site, node));
-      start += shape[node.attrs.axis]!;
-    });
+    site.together(() =>
+      node.inputs.forEach((id, i) => {
+        const { shape } = site.node(id);
+        const target = at(place, start * out[node.attrs.axis]!.stride);
+        site.copy(parts[i]!, axesOf(shape, layout), target, out, blockRange(site, node));
+        start += shape[node.attrs.axis]!;
+      })
+    );
   });
 }
 
@@ -50,10 +53,19 @@ export function lowerPadAxis(site: Site, node: NodeOf<"padAxis">): void {
   const { shape } = site.node(node.inputs[0]!);
   const to = axesOf(node.shape, layout);
   site.produce(node, layout, (out) => {
-    site.step(fillZero(), out, Math.ceil(storageOf(node.shape, layout) / 4));
+    clear(site, node, layout, out);
     const target = at(out, node.attrs.before * to[node.attrs.axis]!.stride);
     site.copy(source, axesOf(shape, layout), target, to, blockRange(site, node));
   });
+}
+
+/** Zeros, in lanes block by block. */
+function clear(site: Site, node: Node, layout: Layout, out: Place): void {
+  if (layout === "rows") return site.step(fillZero(), out, Math.ceil(storageOf(node.shape, layout) / 4));
+  const { most, blocks } = site.range(node);
+  const block = lanes * sampleSize(node.shape);
+  const axes = [{ size: most, out: block, inputs: [] }, { size: block, out: 1, inputs: [] }];
+  site.step(elementwise({ expr: { fn: "value", value: 0 }, axes, blocks: true }), out, ...blocks);
 }
 
 /** Axes reordered. */
@@ -82,7 +94,7 @@ export function lowerReshape(site: Site, node: NodeOf<"reshape">): void {
   const place = site.read(source.id);
   if (sameOrder(source.shape, node.shape)) return site.define(node.id, place);
   const range = site.range(node);
-  const straight = isRowMajor(source.shape) ? place : site.allocate(storageOf(source.shape, "lanes"));
+  const straight = isRowMajor(source.shape) ? place : site.allocate(storageOf(source.shape, "lanes"), true);
   if (isRowMajor(node.shape)) {
     return site.produce(node, "lanes", (out) => {
       site.copy(place, axesOf(source.shape, "lanes"), out, rowMajorSamples(source.shape), range);

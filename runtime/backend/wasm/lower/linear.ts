@@ -197,9 +197,10 @@ function lowerStack(site: Site, node: NodeOf<"matmul">, a: Node, b: Node): void 
       const turn = i === 0 ? transposeA : !transposeB;
       return { node: x, place: site.read(x.id, "rows"), axes: turn ? [axes[1], axes[0]] : axes, lanes: false };
     }) as [Matrix, Matrix];
-    site.produce(node, "rows", () => {
-      for (let stack = 0; stack < node.shape[0]!; stack++) multiply(site, node, left, right, depth, stack);
-    });
+    site.produce(node, "rows", () =>
+      site.together(() => {
+        for (let stack = 0; stack < node.shape[0]!; stack++) multiply(site, node, left, right, depth, stack);
+      }));
     return;
   }
   const strides = (shape: Shape, turn: boolean): readonly [number, number] => {

@@ -20,7 +20,7 @@ import {
 } from "./arrange.ts";
 import { lowerElementwise, lowerMatmul, lowerReduce } from "./linear.ts";
 import { lowerBatchNorm, lowerBatchNormInput, lowerBatchNormSums, lowerBatchStats } from "./norm.ts";
-import { type Buffer, type Place, Site, type Step } from "./site.ts";
+import { type Buffer, isSliced, type Place, Site, type Step } from "./site.ts";
 import {
   lowerAveragePoolInput,
   lowerConv2d,
@@ -91,7 +91,8 @@ export function lower(program: StepProgram, state: (name: string) => StatePlace)
   const stateAt = new Map<string, Place>();
   const statePlace = (name: string): Place => {
     const { address, size } = state(name);
-    const place = stateAt.get(name) ?? { buffer: { bytes: 4 * size, address, first: 0, last: 0 }, offset: 0 };
+    const place = stateAt.get(name) ??
+      { buffer: { bytes: 4 * size, address, sliced: false, first: 0, last: Infinity }, offset: 0 };
     stateAt.set(name, place);
     return place;
   };
@@ -115,18 +116,14 @@ export function lower(program: StepProgram, state: (name: string) => StatePlace)
       constants.push({ value: node.attrs.value, numbers, place });
     } else if (node.op === "input") {
       const known = inputs.get(node.attrs.name);
-      const place = known?.place ?? site.allocate(storageOf(node.shape, layoutOf(node)));
+      const layout = layoutOf(node);
+      const place = known?.place ?? site.allocate(storageOf(node.shape, layout), isSliced(node, layout));
+      place.buffer.first = 0;
       site.define(node.id, place);
       inputs.set(node.attrs.name, { node, place });
     }
   }
-  const gated: [number, number][] = [];
-  const segments = program.segments.map((segment) => {
-    const start = site.position;
-    const lowered = lowerSegment(site, segment, statePlace, uniform);
-    if (segment.gate !== undefined) gated.push([start, site.position]);
-    return lowered;
-  });
+  const segments = program.segments.map((segment) => lowerSegment(site, segment, statePlace, uniform));
   const outputs = new Map<string, { node: Node; place: Place }>();
   for (const [name, id] of Object.entries(program.outputs)) {
     const place = site.known(id);
@@ -134,7 +131,6 @@ export function lower(program: StepProgram, state: (name: string) => StatePlace)
     place.buffer.last = Infinity;
     outputs.set(name, { node: site.node(id), place });
   }
-  keepWhenSkipped(site.buffers, gated);
   return { segments, buffers: site.buffers, inputs, uniforms, constants, outputs };
 }
 
@@ -165,7 +161,6 @@ function lowerSegment(
   uniform: (name: string) => Place,
 ): LoweredSegment {
   const gate = segment.gate === undefined ? undefined : site.read(segment.gate, "rows");
-  if (gate !== undefined) site.use(gate);
   for (const id of segment.nodes) {
     const node = site.node(id);
     if (isLeaf(node)) continue;
@@ -176,14 +171,6 @@ function lowerSegment(
   for (const effect of segment.effects) lowerEffect(site, effect, state, uniform, advanced);
   const steps = site.cut();
   return gate === undefined ? { name: segment.name, steps } : { name: segment.name, gate, steps };
-}
-
-/** What a skipped segment leaves behind is what it computed last: nothing else may use that memory. */
-function keepWhenSkipped(buffers: readonly Buffer[], gated: readonly (readonly [number, number])[]): void {
-  for (const buffer of buffers) {
-    const skippable = gated.some(([start, end]) => buffer.first >= start && buffer.first < end && buffer.last >= end);
-    if (skippable) [buffer.first, buffer.last] = [0, Infinity];
-  }
 }
 
 function lowerEffect(

@@ -16,7 +16,9 @@ export interface Buffer {
   readonly bytes: number;
   /** Address of state, which the plan does not move. */
   readonly address?: number;
-  /** First and last step that uses it. */
+  /** Whether it holds samples by blocks of eight: a thread with a slice of the batch touches only its own blocks. */
+  readonly sliced: boolean;
+  /** First and last time it is used; 0 is when the host feeds a run. Steps get their times when they are scheduled. */
   first: number;
   last: number;
 }
@@ -27,7 +29,10 @@ export interface Place {
   readonly offset: number;
 }
 
-/** What only a run knows: the number of samples, and which blocks and chunks of them are to be done. */
+/**
+ * What only a run knows: the number of samples, and which blocks and chunks of them are to be done. A step that takes a
+ * first block or chunk is run by every thread on its slice; in any other step, the last ones are those of the batch.
+ */
 export type RunValue = "count" | "firstBlock" | "lastBlock" | "firstChunk" | "lastChunk";
 
 /** An argument of a kernel. */
@@ -37,6 +42,8 @@ export type Operand = Place | RunValue | number;
 export interface Step {
   readonly kernel: Kernel;
   readonly operands: readonly Operand[];
+  /** Steps of a group write different parts of one buffer, so that their order does not matter. */
+  readonly group?: number;
 }
 
 /** The samples a kernel runs over: those of the run, or all of a tensor that has no batch axis. */
@@ -69,16 +76,12 @@ export class Site {
   readonly #values = new Map<number, Place>();
   readonly #converted = new Map<number, Place>();
   #steps: Step[] = [];
-  #position = 0;
+  #groups = 0;
+  #group: number | undefined;
 
   /** A site for the nodes of `program`. */
   constructor(program: StepProgram) {
     this.program = program;
-  }
-
-  /** Number of steps so far, segment starts included. */
-  get position(): number {
-    return this.#position;
   }
 
   /** A node of the program. */
@@ -86,11 +89,14 @@ export class Site {
     return this.program.nodes[id]!;
   }
 
-  /** Memory for `numbers` floats, used from here on. */
-  allocate(numbers: number): Place {
+  /**
+   * Memory for `numbers` floats; `sliced` if they are samples of the batch by blocks of eight. What a kernel uses as
+   * scratch (lower/access.ts says which operand) is given to each thread, and is worth nothing to another step.
+   */
+  allocate(numbers: number, sliced = false): Place {
     // Vectors may reach over the end of what they load.
     const bytes = 4 * numbers + 16;
-    const buffer: Buffer = { bytes, first: this.#position, last: this.#position };
+    const buffer: Buffer = { bytes, sliced, first: Infinity, last: 0 };
     this.buffers.push(buffer);
     return { buffer, offset: 0 };
   }
@@ -113,7 +119,7 @@ export class Site {
     if (layoutOf(node) === layout) return value;
     const known = this.#converted.get(id);
     if (known !== undefined) return known;
-    const place = this.allocate(storageOf(node.shape, layout));
+    const place = this.allocate(storageOf(node.shape, layout), isSliced(node, layout));
     this.copy(value, axesOf(node.shape, layoutOf(node)), place, axesOf(node.shape, layout));
     this.#converted.set(id, place);
     return place;
@@ -122,25 +128,25 @@ export class Site {
   /** Memory for a node's value in `layout`, filled by `write`, then brought into the node's own layout. */
   produce(node: Node, layout: Layout, write: (out: Place) => void): void {
     const own = layoutOf(node);
-    const out = this.allocate(storageOf(node.shape, own));
+    const out = this.allocate(storageOf(node.shape, own), isSliced(node, own));
     this.define(node.id, out);
     if (own === layout) return write(out);
-    const natural = this.allocate(storageOf(node.shape, layout));
+    const natural = this.allocate(storageOf(node.shape, layout), isSliced(node, layout));
     write(natural);
     this.copy(natural, axesOf(node.shape, layout), out, axesOf(node.shape, own));
   }
 
   /** Adds a kernel call. */
   step(kernel: Kernel, ...operands: readonly Operand[]): void {
-    for (const operand of operands) if (typeof operand === "object") this.use(operand);
-    this.#steps.push({ kernel, operands });
-    this.#position++;
+    this.#steps.push(this.#group === undefined ? { kernel, operands } : { kernel, operands, group: this.#group });
   }
 
-  /** Keeps a buffer alive up to here. */
-  use({ buffer }: Place): void {
-    buffer.first = Math.min(buffer.first, this.#position);
-    buffer.last = Math.max(buffer.last, this.#position);
+  /** Adds steps that write different parts of one buffer. */
+  together(add: () => void): void {
+    if (this.#group !== undefined) return add();
+    this.#group = this.#groups++;
+    add();
+    this.#group = undefined;
   }
 
   /** Ends a segment and gives its steps. */
@@ -148,7 +154,6 @@ export class Site {
     const steps = this.#steps;
     this.#steps = [];
     this.#converted.clear();
-    this.#position++;
     return steps;
   }
 
@@ -174,10 +179,17 @@ export class Site {
       const kernel = copy({ axes, blocks: { from: f.stride, to: t.stride } });
       return this.step(kernel, from, to, ...range.blocks);
     }
-    for (const piece of copyPieces(fromAxes, toAxes)) {
-      this.step(copy({ axes: piece.axes }), at(from, piece.from), at(to, piece.to));
-    }
+    this.together(() => {
+      for (const piece of copyPieces(fromAxes, toAxes)) {
+        this.step(copy({ axes: piece.axes }), at(from, piece.from), at(to, piece.to));
+      }
+    });
   }
+}
+
+/** Whether a value in `layout` lies in blocks of samples of the batch. */
+export function isSliced({ batch }: Node, layout: Layout): boolean {
+  return layout === "lanes" && batch.includes(0);
 }
 
 /** The place `numbers` floats further on. */

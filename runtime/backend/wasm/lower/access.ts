@@ -1,0 +1,88 @@
+/**
+ * What kernels do with the memory they are given: the ground on which steps are spread over threads.
+ *
+ * @module
+ */
+
+import type { Place, Step } from "./site.ts";
+
+/**
+ * `i`: read. `o`: written, each number once and from nothing in there, so that writing it again changes nothing.
+ * `u`: read and written, or written more than once. `s`: scratch, worth nothing before and after the call.
+ */
+export type Role = "i" | "o" | "u" | "s";
+
+/** An operand that is an address, and what its kernel does with the memory there. */
+export interface Access {
+  readonly place: Place;
+  readonly role: Role;
+}
+
+/**
+ * Roles of the addresses that each kernel takes, in order, by the name its key starts with; for a kernel whose
+ * constants decide what it takes, by them.
+ */
+const roles: Readonly<Record<string, string | ((constants: Constants) => string)>> = {
+  copy: "io",
+  oneHot: "io",
+  kthSmallest: "io",
+  clearAbsent: "u",
+  fillZero: "o",
+  convolve: "iio",
+  depthwise: "iio",
+  pool: "io",
+  averagePoolInput: "io",
+  maxPoolInput: "iiu",
+  filterChunks: "iiso",
+  winograd: ({ normalize, statistics }) => `iios${normalize ? "ii" : ""}${statistics ? "ui" : ""}`,
+  winogradFilters: "io",
+  winogradFilter: ({ normalize }) => `iiso${normalize ? "ii" : ""}`,
+  winogradStatistics: "io",
+  reduceSamples: "io",
+  reduceChunks: "io",
+  combineChunks: "io",
+  reduceRows: "io",
+  statsShift: "io",
+  statsChunks: "iio",
+  statsCombine: "iio",
+  normalize: "iiiio",
+  normSums: "iiio",
+  normInput: "iiiiio",
+  product: "iio",
+  sampleProduct: "iio",
+  sgd: "uiui",
+  adam: "uiuuii",
+  advance: "u",
+};
+
+type Constants = Readonly<Record<string, unknown>>;
+
+/** Name of a step's kernel. */
+export function kernelName({ kernel }: Step): string {
+  return kernel.key.slice(0, kernel.key.indexOf(" "));
+}
+
+/**
+ * The memory a step works on.
+ *
+ * @throws {RangeError} If the table above does not fit the step: a mistake of whoever wrote the kernel.
+ */
+export function accessesOf(step: Step): Access[] {
+  const places = step.operands.filter((operand) => typeof operand === "object");
+  const name = kernelName(step);
+  const known = name === "elementwise" ? `${"i".repeat(places.length - 1)}o` : rolesOf(name, step);
+  if (known?.length !== places.length) {
+    throw new RangeError(
+      `Cannot spread ${name} over threads: its ${places.length} addresses have a role each, got "${
+        known ?? "none"
+      }". ` +
+        "Say in access.ts what it does with them.",
+    );
+  }
+  return places.map((place, i) => ({ place, role: known[i] as Role }));
+}
+
+function rolesOf(name: string, { kernel: { key } }: Step): string | undefined {
+  const found = roles[name];
+  return typeof found === "function" ? found(JSON.parse(key.slice(name.length + 1)) as Constants) : found;
+}
