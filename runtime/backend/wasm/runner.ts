@@ -22,7 +22,7 @@ export async function loadProgram(
   cache: KernelCache,
   state: (name: string) => StatePlace,
 ): Promise<Runner> {
-  const lowered = lower(program, state);
+  const lowered = lower(program, state, cache.features);
   const { offsets, bytes } = planMemory(lowered.buffers);
   const base = memory.reserve(bytes, `load ${program.name} for batches of ${program.batch}`);
   const addresses = new Map(lowered.buffers.map((buffer, i) => [buffer, base + offsets[i]!]));

@@ -28,7 +28,10 @@ export function encodeModule(functions: readonly EncodedFunction[], shared = fal
   const parts: (readonly number[] | Uint8Array)[] = [
     [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
     section(1, vector(arities.map((n) => [0x60, ...unsigned(n), ...Array(n).fill(typeByte.i32), 0x00]))),
-    section(2, vector([[...text("env"), ...text("memory"), 0x02, shared ? 0x03 : 0x01, 0x00, ...unsigned(maximumPages)]])),
+    section(
+      2,
+      vector([[...text("env"), ...text("memory"), 0x02, shared ? 0x03 : 0x01, 0x00, ...unsigned(maximumPages)]]),
+    ),
     section(3, vector(functions.map((f) => unsigned(arities.indexOf(f.parameters))))),
     section(7, vector(exported)),
     ...codeSection(functions),
