@@ -120,11 +120,15 @@ function known(place: string, options: object, names: readonly string[]): void {
 
 function integer(name: string, value: number, least: number): void {
   if (!Number.isSafeInteger(value) || value < least) {
-    refuse(name, `it is a whole number from ${least}`, value, `Choose ${least} or more.`);
+    refuse(
+      name,
+      `it is a whole number from ${least}`,
+      typeof value === "number" ? value : JSON.stringify(value),
+      `Choose ${least} or more.`,
+    );
   }
 }
 
 function refuse(name: string, rule: string, got: unknown, next: string): never {
-  const shown = typeof got === "string" ? `"${got}"` : String(got);
-  throw new OptionError(`Cannot train with this ${name}: ${rule}, got ${shown}. ${next}`);
+  throw new OptionError(`Cannot train with this ${name}: ${rule}, got ${got}. ${next}`);
 }

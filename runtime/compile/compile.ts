@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { Weight } from "../../dsl/graph.ts";
+import type { Head, Weight } from "../../dsl/graph.ts";
 import { didYouMean, SentenceError, UnknownNameError } from "../../dsl/errors.ts";
 import type { OptimizerSpec, TrainSpec } from "../../dsl/spec.ts";
 import { run, type Value } from "../../dsl/value.ts";
@@ -127,8 +127,12 @@ function compileStep(
       outputs[`term/${term.name}`] = loss;
       return { term, loss };
     });
+    const heads = graph.heads.filter((head) => phaseOf(plan, head) === index);
     if (index === 0) {
       for (const [name, id] of firstLogits(translator, plan)) outputs[`logits/${name}`] = id;
+    }
+    for (const head of heads) outputs[`logits/${head.name}`] = translator.value(head.logits);
+    if (index === 0) {
       for (const watch of graph.watches) outputs[`watch/${watch.name}`] = translator.value(watch.value);
     }
     const gates = new Map(
@@ -137,7 +141,7 @@ function compileStep(
     const forward = [
       ...losses.map(({ loss }) => loss),
       ...gates.values(),
-      ...(index === 0 ? Object.values(outputs) : []),
+      ...(index === 0 ? Object.values(outputs) : heads.map(({ name }) => outputs[`logits/${name}`]!)),
     ];
     const assigns = translator.runner.updates().map(({ buffer, node }): Effect => ({
       kind: "assign",
@@ -245,7 +249,13 @@ function updateEffect(
   return momentum === 0 ? plain : { ...plain, velocity: slot("velocity") };
 }
 
-/** Class scores that the terms read: of nets by id, of heads by name. */
+/** Phase in which a head's module learns; run in an earlier one, it would see every batch twice. */
+function phaseOf(plan: Plan, { logits }: Head): number {
+  const module = plan.modules.find(({ id }) => id === logits.attrs.net);
+  return plan.groups.find(({ id }) => id === module?.group)?.phase ?? 0;
+}
+
+/** Class scores of nets that the terms read, by id. */
 function firstLogits(translator: Translator, plan: Plan): Map<string, number> {
   const found = new Map<string, number>();
   const visit = (v: Value, seen: Set<Value>): void => {
@@ -258,7 +268,6 @@ function firstLogits(translator: Translator, plan: Plan): Map<string, number> {
   };
   const seen = new Set<Value>();
   for (const term of plan.graph.terms) visit(term.loss, seen);
-  for (const head of plan.graph.heads) found.set(head.name, translator.value(head.logits));
   return found;
 }
 

@@ -47,6 +47,7 @@ export class ModuleRunner {
   readonly #context: RunnerContext;
   readonly #entries = new Map<string, ParameterEntry>();
   readonly #updates = new Map<string, number>();
+  readonly #advanced = new Map<string, number>();
 
   constructor(readonly builder: GraphBuilder, context: RunnerContext) {
     this.#context = context;
@@ -64,6 +65,7 @@ export class ModuleRunner {
 
   /** Forgets the updates; the next values start from the state again. */
   clearUpdates(): void {
+    for (const buffer of this.#updates.keys()) this.#advanced.set(buffer, (this.#advanced.get(buffer) ?? 0) + 1);
     this.#updates.clear();
   }
 
@@ -179,7 +181,8 @@ export class ModuleRunner {
       throw new ShapeError(`Cannot run ${module} twice: ${name} is [${known.shape}] in one place, got [${shape}].`);
     }
     if (known === undefined) this.#entries.set(full, Object.freeze({ name: full, kind, shape, init, fanIn }));
-    return this.builder[kind](full, shape, this.#context.version(module));
+    // Both counts only grow, so their sum tells apart every value that a buffer has within a step.
+    return this.builder[kind](full, shape, this.#context.version(module) + (this.#advanced.get(full) ?? 0));
   }
 
   #bias(module: string, layer: LayerWithBias, y: number, out: number, fanIn: number): number {

@@ -56,7 +56,7 @@ export class RunFolder {
       await Deno.rename(`${path}.part`, path);
     } catch (error) {
       await Deno.remove(`${path}.part`).catch(() => {});
-      throw cannotWrite(path, this.path, error);
+      throw cannotWrite(path, this.path.replace(/\/[^/]*$/, ""), error);
     }
     return path;
   }

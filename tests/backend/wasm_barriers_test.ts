@@ -117,7 +117,7 @@ async function rehearse(
     const bits = [...state.values()].map(({ address, size }) => memory.floats.slice(address / 4, address / 4 + size));
     return bits.map((numbers) => new Uint32Array(numbers.buffer).join()).join(";");
   };
-  const { segments } = planProgram(program, threads, place);
+  const { segments } = planProgram(program, threads, place, cache.features);
   return { stages: segments.map((segment) => segment.stages.length), steps };
 }
 

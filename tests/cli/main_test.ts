@@ -4,7 +4,7 @@ import type { CommandModule } from "../../cli/command.ts";
 import { UsageError } from "../../cli/command.ts";
 import type { CommandTable } from "../../cli/main.ts";
 import { commands, main, usage } from "../../cli/main.ts";
-import { DatasetError } from "../../dsl/errors.ts";
+import { CheckpointError, DatasetError } from "../../dsl/errors.ts";
 
 /** A table with one command, which runs `run`. */
 function only(run: CommandModule["run"]): CommandTable {
@@ -97,6 +97,12 @@ Deno.test("main() gives 130 once its signal is aborted, whether the command retu
   );
   const throws = await printed(["greet"], only((_, { signal }) => Promise.reject(signal.reason)), controller.signal);
   assertEquals([returns.code, throws.code, throws.err], [130, 130, ""]);
+});
+
+Deno.test("main() tells of a save that failed after Ctrl-C, and fails", async () => {
+  const fails = only(() => Promise.reject(new CheckpointError("Cannot save x: the disk is full.")));
+  const { code, err } = await printed(["greet"], fails, AbortSignal.abort());
+  assertEquals([code, err], [1, "Cannot save x: the disk is full."]);
 });
 
 Deno.test("every command of cohort loads, says in one line what it does, and has help", async () => {

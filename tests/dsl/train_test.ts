@@ -48,6 +48,8 @@ Deno.test("train() refuses what is outside its range, naming setting, rule and v
   const refused = (options: Parameters<typeof trainSpec>[0], message: string) =>
     assertThrows(() => trainSpec(options), OptionError, message);
   refused({ epochs: 0 }, "Cannot train with this epochs: it is a whole number from 1, got 0. Choose 1 or more.");
+  refused({ epochs: "3" as never }, 'epochs: it is a whole number from 1, got "3"');
+  refused({ schedule: { milestones: 3 as never } }, "schedule.milestones: they are a list of epochs, got 3");
   refused({ batch: 1.5 }, "batch: it is a whole number from 1, got 1.5");
   refused({ seed: -1 }, "seed: it is a whole number from 0, got -1");
   refused({ optimizer: { learningRate: 0 } }, "optimizer.learningRate: it is above 0, got 0");

@@ -98,6 +98,15 @@ Deno.test("lowerSelfDistill() reads a net's own deepest map where nothing divers
   assertEquals(printed(graph.terms![0]!.loss).includes("kthSmallest"), false);
 });
 
+Deno.test("lowerSelfDistill() gives the leader its own deepest map where fuse() fuses at another spot", () => {
+  const leaderReads = (at: string): unknown => {
+    const graph = lowerSelfDistill(ledBy(resnet8, 2, [{ verb: "fuse", options: { at } }]), { who: "leader" });
+    return reach(graph.terms![0]!.loss);
+  };
+  assertEquals(leaderReads("layer2"), { cut: ["sd_leader"], open: ["leader"] });
+  assertEquals(leaderReads("layer3"), { cut: ["fusion", "peer0", "peer1", "sd_leader"], open: ["leader"] });
+});
+
 Deno.test("lowerSelfDistill() can leave out peers or leader", () => {
   assertEquals(lowerSelfDistill(site, { who: "peers" }).aux?.map(({ id }) => id), ["sd1", "sd2"]);
   assertEquals(lowerSelfDistill(site, { who: "leader" }).aux?.map(({ id }) => id), ["sd_leader"]);

@@ -7,6 +7,7 @@
 import type { StepProgram } from "../../ir/program.ts";
 import { align, planMemory } from "./arena.ts";
 import { assemble, type KernelCache } from "./assemble.ts";
+import type { Features } from "./assembler/func.ts";
 import { blocksOf, lanes } from "./layout.ts";
 import { accessesOf } from "./lower/access.ts";
 import { lower, type LoweredProgram, type StatePlace } from "./lower/lower.ts";
@@ -27,13 +28,14 @@ export interface ProgramPlan {
   readonly scratch: number;
 }
 
-/** Plans a program for so many threads. */
+/** Plans a program for so many threads of a machine with `features`. */
 export function planProgram(
   program: StepProgram,
   threads: number,
   state: (name: string) => StatePlace,
+  features: Features,
 ): ProgramPlan {
-  const lowered = lower(program, state);
+  const lowered = lower(program, state, features);
   const segments = schedule(lowered.segments, threads);
   const scratch = scratchBytes(segments);
   const { offsets, bytes } = planMemory(lowered.buffers);

@@ -32,7 +32,7 @@ export interface Machine {
 /** Generates, compiles and places a program. */
 export async function loadProgram(program: StepProgram, machine: Machine): Promise<Runner> {
   const { memory, cache, threads, control } = machine;
-  const plan = planProgram(program, threads, machine.state);
+  const plan = planProgram(program, threads, machine.state, cache.features);
   const base = memory.reserve(plan.bytes, `load ${program.name} for batches of ${program.batch}`, (room) => {
     const batch = largestBatch(plan, room);
     return `Use a smaller batch. ${batch === 0 ? "Not even 8 images fit." : `It fits with ${batch} images.`}`;

@@ -340,6 +340,29 @@ Deno.test("compile() keeps three nets in a row apart: each phase sees all update
   assertEquals(differ.sort(), ["peer1/dml", "peer2/dml"]);
 });
 
+Deno.test("compile() runs a head's module in the phase in which it learns, and only there", () => {
+  const { step } = compileTiny(cohort(tiny, 3).leader().fuse().mutual({ order: "sequential" }));
+  assertEquals(advances(step, "fusion/bn1.running_mean"), ["forward 2"]);
+});
+
+Deno.test("compile() advances the statistics of a net that runs in two phases from one to the next", () => {
+  const loss = (map: Value<"map">): Value<"sample"> =>
+    crossEntropy(run("c", "logits", { from: "layer1", input: map }));
+  const graph = mergeGraphs([{
+    terms: [term("a/graft", ["a"], loss(tap(a, "layer1"))), term("c/graft", ["c"], loss(stop(tap(a, "layer1"))))],
+    phases: [["a"], ["c"]],
+  }]);
+  const { step, state } = compileTiny(written(["a", "c"], graph));
+  const again = state.filter(({ name, kind }) => kind === "buffer" && advances(step, name).length === 2);
+  assert(again.some(({ name }) => name.startsWith("c/")), JSON.stringify(again));
+});
+
+/** Segments that write a statistic. */
+function advances({ segments }: Compiled["step"], state: string): string[] {
+  return segments.filter(({ effects }) => effects.some((effect) => effect.kind === "assign" && effect.state === state))
+    .map(({ name }) => name);
+}
+
 Deno.test("compile() trains a module that runs on images of its own and on another net's map", async () => {
   const graph = mergeGraphs([{
     terms: [

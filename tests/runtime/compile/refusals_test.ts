@@ -46,6 +46,15 @@ Deno.test("compile() refuses an architecture that is not given, with the closest
   );
 });
 
+Deno.test("compile() refuses to change the optimizer of a group that does not learn", () => {
+  const groups = { pear0: { learningRate: 1 } };
+  assertThrows(
+    () => compileTiny(cohort(tiny, 2).mutual(), { train: { groups } }),
+    UnknownNameError,
+    'Cannot train with these groups: each is a net or module that learns, got "pear0". Did you mean "peer0"?',
+  );
+});
+
 Deno.test("compile() refuses a net that is not in the sentence", () => {
   refused(
     term(crossEntropy(logits({ id: "peer", view: 0 }))),

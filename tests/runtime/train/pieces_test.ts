@@ -269,4 +269,17 @@ Deno.test("decodeSnapshot() refuses weights, other versions and broken positions
     { cohort: "{" },
     "Cannot resume from run/checkpoint.safetensors: its position is JSON, got 1 characters that are not. Use another file.",
   );
+  const parts: Readonly<Record<string, readonly [value: unknown, got: string]>> = {
+    graph: [undefined, "nothing"],
+    epoch: ["x", '"x"'],
+    step: [-4, "-4"],
+    history: [{}, "{}"],
+    totals: [null, "null"],
+  };
+  for (const [field, [value, got]] of Object.entries(parts)) {
+    refused(
+      { cohort: JSON.stringify({ ...position, [field]: value }) },
+      `Cannot resume from run/checkpoint.safetensors: its position says where a run is, got ${got} as ${field}. Use another file.`,
+    );
+  }
 });

@@ -5,6 +5,7 @@ import type { BatchOptions, Dataset, OpenDataset } from "../../../dsl/data.ts";
 import {
   CheckpointError,
   ClassCountError,
+  DatasetError,
   DivergenceError,
   SentenceError,
   UnknownNameError,
@@ -106,6 +107,36 @@ Deno.test("train() that is interrupted saves where it is, and goes on from that 
   });
 });
 
+Deno.test("train() that refuses to resume changes nothing in the run's folder", async () => {
+  await inFolder(async (runs) => {
+    const { files } = await go(runs, { name: "first" });
+    const before = await Deno.readTextFile(files.spec!);
+    const of = (part: Partial<typeof settings>, on = dataset): Trainable =>
+      cohort(tiny, 3).leader().fuse().on(on).train({ ...settings, ...part });
+    const refused = (sentence: Trainable, difference: string): Promise<unknown> =>
+      assertRejects(
+        () => go(runs, { resume: files.checkpoint! }, sentence),
+        CheckpointError,
+        `Cannot resume: the checkpoint was written by the same run, got 1 difference: ${difference}. ` +
+          "Resume with the sentence that wrote it.",
+      );
+    await refused(of({ seed: 6 }), "the seed is 5 instead of 6");
+    await refused(of({ batch: 5 }), "the batch is 4 instead of 5");
+    const fewer = synthetic({ classes: 3, shape: [3, 6, 6], train: 12, test: 7 });
+    await refused(of({}, fewer), "the number of images is 14 instead of 12");
+    await refused(of({}, { ...dataset, kind: "other" }), "the dataset is synthetic instead of other");
+    assertEquals(await Deno.readTextFile(files.spec!), before);
+  });
+});
+
+Deno.test("train() makes no folder for a batch that the images cannot fill", async () => {
+  await inFolder(async (runs) => {
+    const large = cohort(tiny, 2).mutual().on(dataset).train({ ...settings, batch: 15 });
+    await assertRejects(() => go(runs, {}, large), DatasetError, "needs at least one full batch of 15 images, got 14");
+    assertEquals(await names(runs), []);
+  });
+});
+
 Deno.test("train() that diverges leaves the checkpoint of the last good epoch on disk", async () => {
   await inFolder(async (runs) => {
     const open = await dataset.open();
@@ -178,7 +209,7 @@ Deno.test("RunFolder.write() without permission names the flag", async () => {
     await assertRejects(
       () => folder.write("log.jsonl", ""),
       CheckpointError,
-      `Cannot save ${runs}/run/log.jsonl: the folder has to be writable, got no permission. Run with --allow-write=runs.`,
+      `Cannot save ${runs}/run/log.jsonl: the folder has to be writable, got no permission. Run with --allow-write=${runs}.`,
     );
   });
 });

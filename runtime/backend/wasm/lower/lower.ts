@@ -7,6 +7,7 @@
 import { isLeaf, type Node, type NodeOf, type Primitive, sizeOf } from "../../../ir/node.ts";
 import type { Effect, Segment, StepProgram } from "../../../ir/program.ts";
 import { BackendError } from "../../../../dsl/errors.ts";
+import type { Features } from "../assembler/func.ts";
 import { adam, advance, sgd } from "../kernels/update.ts";
 import { layoutOf, storageOf } from "../layout.ts";
 import {
@@ -86,8 +87,12 @@ const rules: { readonly [P in Exclude<Primitive, Leaf>]: (site: Site, node: Node
  *
  * @throws {BackendError} If the program names state that the engine was opened without.
  */
-export function lower(program: StepProgram, state: (name: string) => StatePlace): LoweredProgram {
-  const site = new Site(program);
+export function lower(
+  program: StepProgram,
+  state: (name: string) => StatePlace,
+  features: Features,
+): LoweredProgram {
+  const site = new Site(program, features);
   const stateAt = new Map<string, Place>();
   const statePlace = (name: string): Place => {
     const { address, size } = state(name);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Features } from "../assembler/func.ts";
 import { type Node, type Shape, sizeOf } from "../../../ir/node.ts";
 import type { StepProgram } from "../../../ir/program.ts";
 import type { Kernel } from "../kernels/kernel.ts";
@@ -79,8 +80,8 @@ export class Site {
   #groups = 0;
   #group: number | undefined;
 
-  /** A site for the nodes of `program`. */
-  constructor(program: StepProgram) {
+  /** A site for the nodes of `program`, on a machine with `features`. */
+  constructor(program: StepProgram, readonly features: Features) {
     this.program = program;
   }
 

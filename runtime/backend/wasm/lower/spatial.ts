@@ -4,13 +4,32 @@
  * @module
  */
 
-import type { ConvAttrs, Node, NodeOf, Pair, PoolAttrs, Shape } from "../../../ir/node.ts";
+import {
+  type ConvAttrs,
+  type Node,
+  type NodeOf,
+  type Pair,
+  type PoolAttrs,
+  type Shape,
+  sizeOf,
+} from "../../../ir/node.ts";
 import { clearAbsent } from "../kernels/choose.ts";
 import { convolve, type MapSize, packedSize, type Pass } from "../kernels/convolve.ts";
 import { filterChunks, filterSize } from "../kernels/filter.ts";
 import { tile } from "../kernels/micro.ts";
+import type { Kernel } from "../kernels/kernel.ts";
 import { combineChunks } from "../kernels/reduce.ts";
 import { averagePoolInput, depthwise, maxPoolInput, pool } from "../kernels/window.ts";
+import {
+  winogradForward,
+  winogradForwardScratch,
+  winogradInput,
+  winogradInputScratch,
+} from "../kernels/winograd/convolve.ts";
+import { winogradPays } from "../kernels/winograd/cost.ts";
+import { type FilterConstants, winogradFilters, winogradFiltersSize } from "../kernels/winograd/filters.ts";
+import { winogradFilter, winogradFilterScratch } from "../kernels/winograd/gradient.ts";
+import { winogradShape } from "../kernels/winograd/plan.ts";
 import type { Axis } from "../layout.ts";
 import { at, type Place, sampleSize, type Site } from "./site.ts";
 
@@ -118,11 +137,17 @@ function runPass(site: Site, pass: Pass, node: Node, x: Place, w: Place, strides
   site.step(kernel, x, packed, y, ...site.range(node).blocks);
 }
 
-/** Convolution. */
+/** Convolution: by Winograd where its rule of shape and features says so, else directly. */
 export function lowerConv2d(site: Site, node: NodeOf<"conv2d">): void {
   const [x, w] = node.inputs as [number, number];
   const [, perGroup, kh, kw] = site.node(w).shape as [number, number, number, number];
-  const pass = forwardPass(mapOf(site.node(x).shape), mapOf(node.shape), [kh, kw], node.attrs);
+  const [input, output] = [mapOf(site.node(x).shape), mapOf(node.shape)];
+  const tiled = winogradShape(input, output, [kh, kw], node.attrs);
+  if (tiled !== undefined && winogradPays(tiled, site.features)) {
+    const filters = { from: input.channels, to: output.channels, turned: false };
+    return runTiled(site, node, [x, w], filters, winogradForward(tiled), winogradForwardScratch(tiled));
+  }
+  const pass = forwardPass(input, output, [kh, kw], node.attrs);
   const filter = perGroup * kh * kw;
   const perOutputGroup = node.shape[1]! / node.attrs.groups;
   const strides = { group: perOutputGroup * filter, output: filter, input: kh * kw, row: kw, column: 1, start: 0 };
@@ -135,10 +160,16 @@ export function lowerConv2dInput(site: Site, node: NodeOf<"conv2dInput">): void 
   const [g, w] = node.inputs as [number, number];
   const [outputs, perGroup, kh, kw] = site.node(w).shape as [number, number, number, number];
   const { stride, groups } = node.attrs;
+  const [input, output] = [mapOf(node.shape), mapOf(site.node(g).shape)];
+  const tiled = winogradShape(input, output, [kh, kw], node.attrs);
+  if (tiled !== undefined && winogradPays(tiled, site.features, "input")) {
+    const filters = { from: input.channels, to: output.channels, turned: true };
+    return runTiled(site, node, [g, w], filters, winogradInput(tiled), winogradInputScratch(tiled));
+  }
   const filter = perGroup * kh * kw;
   const [gradient, weights] = [site.read(g, "lanes"), site.read(w, "rows")];
   site.produce(node, "lanes", (out) => {
-    for (const { pass, first } of gradientPasses(mapOf(site.node(g).shape), mapOf(node.shape), [kh, kw], node.attrs)) {
+    for (const { pass, first } of gradientPasses(output, input, [kh, kw], node.attrs)) {
       const [rows, columns] = [stride[0] * kw, stride[1]];
       const lastTap = first[0] * kw + first[1] + (pass.taps[0] - 1) * rows + (pass.taps[1] - 1) * columns;
       const strides = {
@@ -151,6 +182,23 @@ export function lowerConv2dInput(site: Site, node: NodeOf<"conv2dInput">): void 
       };
       runPass(site, pass, node, gradient, weights, strides, out);
     }
+  });
+}
+
+/** A convolution or an input gradient by Winograd: filters into the 36 planes, then tile by tile. */
+function runTiled(
+  site: Site,
+  node: Node,
+  [x, w]: Pair,
+  filters: FilterConstants,
+  kernel: Kernel,
+  scratchSize: number,
+): void {
+  const [source, weights] = [site.read(x, "lanes"), site.read(w, "rows")];
+  const [transformed, scratch] = [site.allocate(winogradFiltersSize(filters)), site.allocate(scratchSize)];
+  site.step(winogradFilters(filters), weights, transformed);
+  site.produce(node, "lanes", (out) => {
+    site.step(kernel, source, transformed, out, scratch, ...site.range(node).blocks);
   });
 }
 
@@ -172,8 +220,25 @@ export function filterGradient(
   const range = site.range(site.node(x));
   const { input, output, groups, kernel, stride, pad } = geometry;
   const constants = { input, output, groups, kernel, stride, pad, chunk: range.chunk };
-  const size = filterSize(constants);
   const [source, gradient] = [site.read(x, "lanes"), site.read(g, "lanes")];
+  const tiled = winogradShape(input, output, kernel, geometry);
+  if (tiled !== undefined && winogradPays(tiled, site.features, "filter")) {
+    const size = sizeOf(node.shape);
+    const [scratch, partial] = [site.allocate(winogradFilterScratch(tiled)), site.allocate(range.mostChunks * size)];
+    site.step(
+      winogradFilter({ ...tiled, chunk: range.chunk }),
+      source,
+      gradient,
+      scratch,
+      partial,
+      ...range.chunks,
+      range.count,
+    );
+    return site.produce(node, "rows", (out) => {
+      site.step(combineChunks({ reduction: "sum", size }), partial, out, range.chunks[1]);
+    });
+  }
+  const size = filterSize(constants);
   for (const [id, place] of [[x, source], [g, gradient]] as const) {
     const block = sampleSize(site.node(id).shape);
     site.step(clearAbsent({ block }), place, range.count);
