@@ -272,7 +272,9 @@ async function openFolder(pipeline: Trainable, options: TrainRunOptions): Promis
 async function readSnapshot(from: Snapshot | string): Promise<Snapshot> {
   if (typeof from !== "string") return from;
   const bytes = await Deno.readFile(from).catch((error) => {
-    throw new SentenceError(`Cannot resume: the checkpoint is a file that can be read, got ${from}: ${error.message}.`);
+    throw new SentenceError(
+      `Cannot resume: the checkpoint is a file that can be read, got ${from}: ${error.message}. Check the path.`,
+    );
   });
   return decodeSnapshot(bytes, from);
 }

@@ -3,7 +3,7 @@ import { cohort, teacher } from "../../../dsl/cohort.ts";
 import { add, meanAll, mul, square } from "../../../dsl/expr.ts";
 import { mergeGraphs, type Term } from "../../../dsl/graph.ts";
 import { crossEntropy, kl } from "../../../dsl/losses.ts";
-import { live, logits, run, scaleGradient, stop, tap } from "../../../dsl/value.ts";
+import { live, logits, run, scaleGradient, stop, tap, type Value } from "../../../dsl/value.ts";
 import { ffsd } from "../../../methods/ffsd.ts";
 import { kd } from "../../../methods/kd.ts";
 import type { Numbers } from "../../../runtime/backend/backend.ts";
@@ -346,8 +346,7 @@ Deno.test("compile() runs a head's module in the phase in which it learns, and o
 });
 
 Deno.test("compile() advances the statistics of a net that runs in two phases from one to the next", () => {
-  const loss = (map: Value<"map">): Value<"sample"> =>
-    crossEntropy(run("c", "logits", { from: "layer1", input: map }));
+  const loss = (map: Value<"map">): Value<"sample"> => crossEntropy(run("c", "logits", { from: "layer1", input: map }));
   const graph = mergeGraphs([{
     terms: [term("a/graft", ["a"], loss(tap(a, "layer1"))), term("c/graft", ["c"], loss(stop(tap(a, "layer1"))))],
     phases: [["a"], ["c"]],
