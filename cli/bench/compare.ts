@@ -38,7 +38,7 @@ export async function run(args: readonly string[], { signal }: CommandContext): 
       default: "all",
     })
     .option("--net <names:string>", "Nets, with commas between; those of the project's claims unless said.")
-    .option("--threads <counts:string>", "Threads, with commas between.", { default: "1" })
+    .option("--threads <counts:string>", "Threads, with commas between.", { default: "1,2" })
     .option("--rounds <count:integer>", "Processes of each side.", { default: 5 })
     .option("--steps <count:integer>", "Timed steps of each process.", { default: 3 })
     .option("--batch <count:integer>", "Images a step.", { default: 128 })

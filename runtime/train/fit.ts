@@ -260,7 +260,7 @@ function diverged([term, value]: readonly [string, number], run: Run): Divergenc
   const [member] = term.split("/");
   return new DivergenceError(
     `Cannot go on training ${member}: every loss is a finite number, got ${value} for ${term} in epoch ${run.epoch}, ` +
-      `step ${run.step + 1}. The weights from before this epoch are kept; try a smaller learning rate or a warm-up.`,
+      `step ${run.step + 1}. ${whatIsKept(run)}`,
   );
 }
 
@@ -276,6 +276,13 @@ function outgrown(name: string, run: Run): DivergenceError {
   const [member] = name.split("/");
   return new DivergenceError(
     `Cannot go on training ${member}: every weight is a finite number, got another in ${name} after epoch ${run.epoch}, ` +
-      `step ${run.step}. The weights from before this epoch are kept; try a smaller learning rate or a warm-up.`,
+      `step ${run.step}. ${whatIsKept(run)}`,
   );
+}
+
+function whatIsKept(run: Run): string {
+  const kept = run.history.length > 0
+    ? "The weights of the last finished epoch are kept"
+    : "No epoch was finished, so nothing learned is lost";
+  return `${kept}; try a smaller learning rate or a warm-up.`;
 }

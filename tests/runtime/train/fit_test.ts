@@ -230,7 +230,7 @@ for (const value of [Infinity, NaN]) {
     assertEquals(
       (error as Error).message,
       "Cannot go on training peer0: every loss is a finite number, got NaN for peer0/ce in epoch 2, step 3. " +
-        "The weights from before this epoch are kept; try a smaller learning rate or a warm-up.",
+        "The weights of the last finished epoch are kept; try a smaller learning rate or a warm-up.",
     );
     assertEquals(saved.length, 1);
     for (const [name, { data }] of Object.entries(saved[0]!.tensors)) assertEquals(state[name], data, name);
@@ -241,7 +241,7 @@ Deno.test("fit() stops at a learning rate that is far too large", async () => {
   await assertRejects(
     () => run({ train: { optimizer: { learningRate: 1e160 }, schedule: { warmup: 0 } } }),
     DivergenceError,
-    "in epoch 1, step 2. The weights from before this epoch are kept; try a smaller learning rate or a warm-up.",
+    "in epoch 1, step 2. No epoch was finished, so nothing learned is lost; try a smaller learning rate or a warm-up.",
   );
 });
 
@@ -265,7 +265,7 @@ Deno.test("fit() saves no weights that the last step of an epoch broke", async (
   assertEquals(
     (error as Error).message,
     "Cannot go on training a: every weight is a finite number, got another in a/conv1.weight after epoch 1, step 1. " +
-      "The weights from before this epoch are kept; try a smaller learning rate or a warm-up.",
+      "No epoch was finished, so nothing learned is lost; try a smaller learning rate or a warm-up.",
   );
   assertEquals(saved, []);
 });

@@ -152,7 +152,7 @@ Deno.test("train() that diverges leaves the checkpoint of the last good epoch on
     await assertRejects(
       () => go(runs, { name: "bad", data }),
       DivergenceError,
-      "got NaN for peer0/ce in epoch 3, step 1. The weights from before this epoch are kept",
+      "got NaN for peer0/ce in epoch 3, step 1. The weights of the last finished epoch are kept",
     );
     const good = await go(
       false,
