@@ -7,8 +7,7 @@
  * @module
  */
 
-import { UnknownSpotError } from "./errors.ts";
-import { didYouMean } from "./errors.ts";
+import { didYouMean, UnknownSpotError } from "./errors.ts";
 import type { Layer } from "./layers.ts";
 
 /** A run of layers that ends at a named place. */
@@ -90,13 +89,13 @@ export function withClasses<Name extends string, Spot extends string, const C ex
   return Object.freeze({ ...arch, classes });
 }
 
-/** Index of the stage that ends at `spot`. @throws {UnknownSpotError} If there is none. */
-export function stageIndex(arch: Arch, spot: string): number {
-  const index = arch.stages.findIndex((stage) => stage.spot === spot);
+/** Index of the stage that ends at `spot` of a net called `name`. @throws {UnknownSpotError} If there is none. */
+export function stageIndex(name: string, stages: readonly Stage[], spot: string): number {
+  const index = stages.findIndex((stage) => stage.spot === spot);
   if (index < 0) {
-    const known = arch.stages.map((stage) => stage.spot);
+    const known = stages.map((stage) => stage.spot);
     throw new UnknownSpotError(
-      `Cannot tap ${arch.name}: it has no spot "${spot}", only ${known.join(", ")}.${didYouMean(spot, known)}`,
+      `Cannot tap ${name}: it has no spot "${spot}", only ${known.join(", ")}.${didYouMean(spot, known)}`,
     );
   }
   return index;

@@ -11,9 +11,6 @@
 import type { Backend, BackendName } from "../../runtime/backend/backend.ts";
 import type { Tolerances } from "./trace_format.ts";
 
-/** Arithmetic of the backend that is compared. */
-export type Precision = Backend["precision"];
-
 /** Agreement of float64 with float64. */
 export const EXACT = 1e-8;
 

@@ -13,8 +13,8 @@ const MOST_OPERANDS = 7;
 const MOST_OPERATIONS = 24;
 
 /**
- * Folds element-wise producers into their only reader, when both run in one segment and have one shape, and drops
- * plain copies. The order of all other nodes stays as it is.
+ * Folds element-wise producers into their only reader, when both run in one segment and have one shape. The order of all
+ * other nodes stays as it is.
  */
 export function fuse(program: StepProgram): StepProgram {
   const nodes: Node[] = [...program.nodes];

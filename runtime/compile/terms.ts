@@ -4,7 +4,8 @@
  * @module
  */
 
-import { ShapeError, UnknownNameError, UnknownSpotError } from "../../dsl/errors.ts";
+import { stageIndex } from "../../dsl/arch.ts";
+import { ShapeError, UnknownNameError } from "../../dsl/errors.ts";
 import { didYouMean } from "../../dsl/errors.ts";
 import type { Mode, Value } from "../../dsl/value.ts";
 import { GraphBuilder } from "../ir/builder.ts";
@@ -139,14 +140,7 @@ export class Translator {
     const attrs = v.attrs as { net: string; from: string; to: string; mode: Mode; view: number };
     const module = this.#module(attrs.net);
     const mode = this.#mode ?? attrs.mode;
-    const index = (spot: string): number => {
-      const at = module.stages.findIndex((stage) => stage.spot === spot);
-      if (at >= 0) return at;
-      const known = module.stages.map((stage) => stage.spot);
-      throw new UnknownSpotError(
-        `Cannot tap ${module.id}: it has no spot "${spot}", only ${known.join(", ")}.${didYouMean(spot, known)}`,
-      );
-    };
+    const index = (spot: string): number => stageIndex(module.id, module.stages, spot);
     const first = attrs.from === "" ? 0 : index(attrs.from) + 1;
     const last = index(attrs.to);
     const source = v.of.length > 0

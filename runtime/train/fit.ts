@@ -10,7 +10,15 @@ import type { Spec, TrainSpec } from "../../dsl/spec.ts";
 import { type Metrics, MetricsCounter } from "./metrics.ts";
 import { rateFactor, weightIn } from "./schedule.ts";
 import type { Session, StepFeed } from "./session.ts";
-import { checkResume, type Position, restoreSnapshot, type RunFacts, type Snapshot, takeSnapshot } from "./snapshot.ts";
+import {
+  checkResume,
+  type Position,
+  readState,
+  restoreSnapshot,
+  type RunFacts,
+  type Snapshot,
+  takeSnapshot,
+} from "./snapshot.ts";
 
 /** One finished epoch. */
 export interface EpochRecord {
@@ -100,7 +108,8 @@ export async function fit(input: FitInput): Promise<FitResult> {
         return { history: run.history, stopped: true, snapshot: await takeSnapshot(session, run.position()) };
       }
     }
-    const broken = await notFinite(session);
+    const tensors = await readState(session);
+    const broken = notFinite(tensors);
     if (broken !== undefined) {
       await restoreSnapshot(session, last);
       throw outgrown(broken, run);
@@ -109,7 +118,7 @@ export async function fit(input: FitInput): Promise<FitResult> {
     const metrics = await evaluate(session, data, train.batch);
     const seconds = { train: (trained - began) / 1000, evaluate: (performance.now() - trained) / 1000 };
     report({ kind: "epoch", record: run.finish(metrics, seconds) });
-    last = await takeSnapshot(session, run.position());
+    last = { position: run.position(), tensors };
     await input.save?.(last);
     if (input.signal?.aborted) return { history: run.history, stopped: true, snapshot: last };
   }
@@ -123,9 +132,9 @@ export function factsOf({ data, train, spec }: Pick<FitInput, "data" | "train" |
 
 /** Values that something between the steps would have to measure: nothing does yet, and 0 would train another sentence. */
 function refuseMeasured({ compiled }: Session): void {
-  const weights = Object.values(compiled.weights).flatMap((
-    w,
-  ) => (typeof w === "object" && "measured" in w ? [w.measured] : []));
+  const weights = Object.values(compiled.weights).flatMap((weight) =>
+    typeof weight === "object" && "measured" in weight ? [weight.measured] : []
+  );
   const [name] = [...compiled.measured, ...weights];
   if (name === undefined) return;
   throw new SentenceError(
@@ -265,11 +274,8 @@ function diverged([term, value]: readonly [string, number], run: Run): Divergenc
 }
 
 /** A tensor of state that holds something else than finite numbers: the last step of an epoch shows in no loss. */
-async function notFinite(session: Session): Promise<string | undefined> {
-  for (const { name } of session.compiled.state) {
-    if ((await session.read(name)).some((value) => !Number.isFinite(value))) return name;
-  }
-  return undefined;
+function notFinite(tensors: Snapshot["tensors"]): string | undefined {
+  return Object.entries(tensors).find(([, { data }]) => data.some((value) => !Number.isFinite(value)))?.[0];
 }
 
 function outgrown(name: string, run: Run): DivergenceError {

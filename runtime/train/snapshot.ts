@@ -51,10 +51,15 @@ export interface Snapshot {
 }
 
 /** Reads all state of a session. */
-export async function takeSnapshot(session: Session, position: Position): Promise<Snapshot> {
+export async function readState(session: Session): Promise<Snapshot["tensors"]> {
   const tensors: Record<string, NamedTensor> = {};
   for (const { name, shape } of session.compiled.state) tensors[name] = { shape, data: await session.read(name) };
-  return { position, tensors };
+  return tensors;
+}
+
+/** A session at rest at a position. */
+export async function takeSnapshot(session: Session, position: Position): Promise<Snapshot> {
+  return { position, tensors: await readState(session) };
 }
 
 /**

@@ -1,9 +1,5 @@
 import { assert } from "@std/assert";
-import { cohort, solo } from "../../dsl/cohort.ts";
 import { stream } from "../../dsl/random.ts";
-import { trainSpec } from "../../dsl/train.ts";
-import { resnet } from "../../mod.ts";
-import { ffsd } from "../../methods/ffsd.ts";
 import { align } from "../../runtime/backend/wasm/arena.ts";
 import { KernelCache, type SegmentFunction, stageName } from "../../runtime/backend/wasm/assemble.ts";
 import { EngineMemory } from "../../runtime/backend/wasm/memory.ts";
@@ -11,31 +7,9 @@ import { planProgram } from "../../runtime/backend/wasm/plan.ts";
 import { loadProgram } from "../../runtime/backend/wasm/runner.ts";
 import { controlBytes } from "../../runtime/backend/wasm/threads/control.ts";
 import type { Call, Crew } from "../../runtime/backend/wasm/threads/team.ts";
-import { compile, type Compiled } from "../../runtime/compile/compile.ts";
+import type { Compiled } from "../../runtime/compile/compile.ts";
 import { sizeOf } from "../../runtime/ir/node.ts";
-import { weightIn } from "../../runtime/train/schedule.ts";
-import type { StepFeed } from "../../runtime/train/session.ts";
-import type { Trainable } from "../../runtime/train/train.ts";
-
-const net = resnet(8, { widths: [8, 8, 12, 16], name: "thin8" });
-const alone = solo(net);
-const fused = cohort(net, 3).leader().use(ffsd());
-
-function compiledFor(sentence: Trainable, batch: number): Compiled {
-  const { spec: { nets }, archs } = sentence;
-  return compile({ nets, archs, graph: sentence.lower(), classes: 10, shape: [3, 8, 8], batch }, trainSpec());
-}
-
-function feedOf({ weights, optimizers }: Compiled, count: number, step: number): StepFeed {
-  const random = stream(step, "threads");
-  return {
-    count,
-    images: [Float32Array.from({ length: count * 192 }, (_, i) => random.normal(i))],
-    labels: Uint16Array.from({ length: count }, (_, i) => (3 * i + step) % 10),
-    weights: Object.fromEntries(Object.entries(weights).map(([term, weight]) => [term, weightIn(weight, 1, {})])),
-    rates: Object.fromEntries(Object.keys(optimizers).map((group) => [group, 0.1])),
-  };
-}
+import { alone, compiledFor, feedOf, fused } from "./wasm_threads_fixtures.ts";
 
 /** How threads take turns: which stages run without a barrier between them, and in which order threads run. */
 interface Rehearsal {

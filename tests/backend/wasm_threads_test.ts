@@ -1,10 +1,5 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { cohort, solo } from "../../dsl/cohort.ts";
 import { BackendError } from "../../dsl/errors.ts";
-import { stream } from "../../dsl/random.ts";
-import { trainSpec } from "../../dsl/train.ts";
-import { resnet } from "../../mod.ts";
-import { ffsd } from "../../methods/ffsd.ts";
 import { reference } from "../../runtime/backend/reference/reference.ts";
 import { backendSuite, runCase } from "../../runtime/backend/suite.ts";
 import { Sketch } from "../../runtime/backend/suite/sketch.ts";
@@ -19,31 +14,10 @@ import { controlBytes } from "../../runtime/backend/wasm/threads/control.ts";
 import { Team } from "../../runtime/backend/wasm/threads/team.ts";
 import { wasm } from "../../runtime/backend/wasm/wasm.ts";
 import type { Engine } from "../../runtime/backend/backend.ts";
-import { compile, type Compiled } from "../../runtime/compile/compile.ts";
+import type { Compiled } from "../../runtime/compile/compile.ts";
 import { call, input, value } from "../../runtime/ir/expr.ts";
-import { weightIn } from "../../runtime/train/schedule.ts";
-import { Session, type StepFeed } from "../../runtime/train/session.ts";
-import type { Trainable } from "../../runtime/train/train.ts";
-
-const net = resnet(8, { widths: [8, 8, 12, 16], name: "thin8" });
-const alone = solo(net);
-const fused = cohort(net, 3).leader().use(ffsd());
-
-function compiledFor(sentence: Trainable, batch: number): Compiled {
-  const { spec: { nets }, archs } = sentence;
-  return compile({ nets, archs, graph: sentence.lower(), classes: 10, shape: [3, 8, 8], batch }, trainSpec());
-}
-
-function feedOf({ weights, optimizers }: Compiled, count: number, step: number): StepFeed {
-  const random = stream(step, "threads");
-  return {
-    count,
-    images: [Float32Array.from({ length: count * 192 }, (_, i) => random.normal(i))],
-    labels: Uint16Array.from({ length: count }, (_, i) => (3 * i + step) % 10),
-    weights: Object.fromEntries(Object.entries(weights).map(([term, weight]) => [term, weightIn(weight, 1, {})])),
-    rates: Object.fromEntries(Object.keys(optimizers).map((group) => [group, 0.1])),
-  };
-}
+import { Session } from "../../runtime/train/session.ts";
+import { alone, compiledFor, feedOf, fused } from "./wasm_threads_fixtures.ts";
 
 /** Every tensor of state after steps with these numbers of images, bit by bit. */
 async function trained(compiled: Compiled, counts: readonly number[], threads: number): Promise<readonly string[]> {
