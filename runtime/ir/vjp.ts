@@ -6,7 +6,7 @@
 
 import { VerificationError } from "../../dsl/errors.ts";
 import type { GraphBuilder } from "./builder.ts";
-import { call, derivative, input as operand, value } from "./expr.ts";
+import { call, derivative, type Expr, input as operand, value } from "./expr.ts";
 import type { NodeOf, Pair, Primitive } from "./node.ts";
 
 /** Gradient per input; `undefined` where none flows. */
@@ -20,6 +20,19 @@ export type VjpRule<P extends Primitive> = (
 ) => readonly (number | undefined)[];
 
 const none = (): readonly undefined[] => [];
+
+/** max(0, x). */
+function isRelu(expr: Expr): boolean {
+  const [zero, x] = expr.fn === "max" ? expr.of : [];
+  return zero?.fn === "value" && zero.value === 0 && x?.fn === "input";
+}
+
+/** Zero where the result y of ReLU is: y · ∂ is told by y as well as by x, which then need not be kept. */
+const reluGradient: Expr = call(
+  "mul",
+  operand(1),
+  call("select", call("ge", value(0), operand(0)), value(0), value(1)),
+);
 
 /** Second derivatives that no training step takes. */
 function refuse(what: string): () => never {
@@ -46,6 +59,7 @@ export const vjp: { readonly [P in Primitive]: VjpRule<P> } = {
   elementwise: (b, node, out, wanted) =>
     node.inputs.map((source, i) => {
       if (!wanted(source)) return undefined;
+      if (isRelu(node.attrs.expr)) return sumTo(b, b.elementwise(reluGradient, [node.id, out]), source);
       const slope = derivative(node.attrs.expr, i);
       if (slope.fn === "value" && slope.value === 0) return undefined;
       const g = node.inputs.length;

@@ -9,8 +9,8 @@
 import type { Expr } from "../../../ir/expr.ts";
 import { type Features, Func, type Local } from "../assembler/func.ts";
 import * as f from "../assembler/f32x4.ts";
-import { exp, log, sigmoid, softplus } from "../math.ts";
 import { lt, mul, sub } from "../assembler/i32.ts";
+import { compute, operand, partsOf, type Values } from "./expression.ts";
 import { type Kernel, kernel, numberBytes } from "./kernel.ts";
 
 /** One loop; strides in numbers, 0 where an input does not change. The innermost has strides 0 and 1 only. */
@@ -48,17 +48,6 @@ function merge(axes: readonly ElementwiseAxis[]): ElementwiseAxis[] {
   }
   return merged;
 }
-
-/** A sub-expression in evaluation order; `level` is the loop that computes it, −1 before all loops. */
-interface Part {
-  readonly expr: Expr;
-  readonly level: number;
-  /** Positions of the operands; a constant has none. */
-  readonly of: readonly (Part | number)[];
-}
-
-/** Computed parts. Comparisons are kept as masks. */
-type Values = Map<Part, f.Vector>;
 
 function build(features: Features, { expr, axes, blocks }: ElementwiseConstants): Func {
   const func = new Func("elementwise", features);
@@ -131,94 +120,4 @@ function build(features: Features, { expr, axes, blocks }: ElementwiseConstants)
 
   enter(-1, [...inputs, out], new Map());
   return func;
-}
-
-/** Distinct sub-expressions, operands first, and the whole expression. */
-function partsOf(expr: Expr, inputLevels: readonly number[]): [Part[], Part | number] {
-  const parts = new Map<string, Part>();
-  const visited = new Map<Expr, Part | number>();
-  const visit = (e: Expr): Part | number => {
-    if (e.fn === "value") return e.value;
-    const seen = visited.get(e);
-    if (seen !== undefined) return seen;
-    const of = e.fn === "input" ? [] : e.of.map(visit);
-    const order = [...parts.values()];
-    const names = of.map((part) => (typeof part === "number" ? `=${part}` : order.indexOf(part)));
-    const key = e.fn === "input" ? `input ${e.index}` : `${e.fn} ${names.join(" ")}`;
-    const levels = of.map((part) => (typeof part === "number" ? -1 : part.level));
-    const level = e.fn === "input" ? inputLevels[e.index]! : Math.max(-1, ...levels);
-    const part = parts.get(key) ?? { expr: e, level, of };
-    parts.set(key, part);
-    visited.set(e, part);
-    return part;
-  };
-  const whole = visit(expr);
-  return [[...parts.values()], whole];
-}
-
-/** The value of a part that is computed already. */
-function operand(part: Part | number, values: Values): f.Vector {
-  if (typeof part === "number") return f.splat(part);
-  const value = values.get(part)!;
-  return isComparison(part) ? f.and(value, f.splat(1)) : value;
-}
-
-/** Mask of where a part is above zero. */
-function condition(part: Part | number, values: Values): f.Vector {
-  if (typeof part !== "number" && isComparison(part)) return values.get(part)!;
-  return f.gt(operand(part, values), f.splat(0));
-}
-
-function isComparison({ expr: { fn } }: Part): boolean {
-  return fn === "gt" || fn === "ge" || fn === "eq";
-}
-
-function compute(func: Func, { expr: { fn }, of }: Part, values: Values): f.Vector {
-  const [a, b, c] = of.map((part) => operand(part, values)) as [f.Vector, f.Vector, f.Vector];
-  switch (fn) {
-    case "add":
-      return f.add(a, b);
-    case "sub":
-      return f.sub(a, b);
-    case "mul":
-      return f.mul(a, b);
-    case "div":
-      return f.div(a, b);
-    // a ≥ b ? a : b and a ≤ b ? a : b, for NaN too: pick… gives its first operand when a comparison fails.
-    case "max":
-      return f.pickMax(b, a);
-    case "min":
-      return f.pickMin(b, a);
-    case "neg":
-      return f.neg(a);
-    case "abs":
-      return f.abs(a);
-    case "sign":
-      return f.sub(f.and(f.gt(a, f.splat(0)), f.splat(1)), f.and(f.lt(a, f.splat(0)), f.splat(1)));
-    case "square":
-      return f.mul(a, a);
-    case "sqrt":
-      return f.sqrt(a);
-    case "exp":
-      return exp(func, a);
-    case "log":
-      return log(func, a);
-    case "sigmoid":
-      return sigmoid(func, a);
-    case "softplus":
-      return softplus(func, a);
-    case "gt":
-      return f.gt(a, b);
-    case "ge":
-      return f.ge(a, b);
-    case "eq":
-      return f.eq(a, b);
-    case "select":
-      return f.select(condition(of[0]!, values), b, c);
-    case "input":
-    case "value":
-      throw new TypeError(`Cannot compute ${fn}: it is a leaf.`);
-    default:
-      return fn satisfies never;
-  }
 }

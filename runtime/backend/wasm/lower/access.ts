@@ -43,11 +43,12 @@ const roles: Readonly<Record<string, string | ((constants: Constants) => string)
   combineChunks: "io",
   reduceRows: "io",
   statsShift: "io",
-  statsChunks: "iio",
-  statsCombine: "iio",
-  normalize: "iiiio",
-  normSums: "iiio",
-  normInput: "iiiiio",
+  statsCombine: ({ shifted }) => shifted ? "iio" : "io",
+  normTables: "iiio",
+  sumsCombine: "iio",
+  gradientTables: "iiio",
+  pointwise: (constants) => `${inputsOf(constants)}o`,
+  pointwiseSums: (constants) => `${inputsOf(constants)}${constants.stored ? "o" : ""}so`,
   product: "iio",
   sampleProduct: "iio",
   sgd: "uiui",
@@ -56,6 +57,10 @@ const roles: Readonly<Record<string, string | ((constants: Constants) => string)
 };
 
 type Constants = Readonly<Record<string, unknown>>;
+
+function inputsOf({ maps, tables }: Constants): string {
+  return "i".repeat(Number(maps) + Number(tables));
+}
 
 /** Name of a step's kernel. */
 export function kernelName({ kernel }: Step): string {

@@ -4,20 +4,22 @@
  * @module
  */
 
-import type { Expr } from "../../../ir/expr.ts";
 import { type Node, type NodeOf, type Shape, sizeOf } from "../../../ir/node.ts";
 import { elementwise } from "../kernels/elementwise.ts";
 import { tile } from "../kernels/micro.ts";
 import { product, sampleProduct } from "../kernels/product.ts";
 import { combineChunks, reduceChunks, reduceRows, reduceSamples } from "../kernels/reduce.ts";
 import { axesOf, type Axis, blocksOf, lanes, type Layout, layoutOf, memoryOrder } from "../layout.ts";
+import { replace } from "./form.ts";
+import { deferElementwise } from "./pointwise.ts";
 import { at, type Operand, type Place, type Site } from "./site.ts";
 import { filterGradient } from "./spatial.ts";
 
 /** expr of the inputs; constants become part of it. */
 export function lowerElementwise(site: Site, node: NodeOf<"elementwise">): void {
+  if (deferElementwise(site, node)) return;
   const used: number[] = [];
-  const expr = bind(node.attrs.expr, (index) => {
+  const expr = replace(node.attrs.expr, (index) => {
     const source = site.node(node.inputs[index]!);
     if (source.op === "constant") return { fn: "value", value: source.attrs.value };
     if (!used.includes(source.id)) used.push(source.id);
@@ -55,13 +57,6 @@ function operandOf(site: Site, source: Node, layout: Layout): ElementwiseOperand
   const place = site.read(source.id, own);
   const strides = axesOf(source.shape, own).map(({ size, stride, split }) => (size === 1 && split === 1 ? 0 : stride));
   return { place, strides, lane: own === "lanes" ? 1 : 0 };
-}
-
-/** The expression with inputs replaced as they are: nothing folds, since 0 · NaN is NaN. */
-function bind(expr: Expr, replace: (index: number) => Expr): Expr {
-  if (expr.fn === "value") return expr;
-  if (expr.fn === "input") return replace(expr.index);
-  return { fn: expr.fn, of: expr.of.map((e) => bind(e, replace)) };
 }
 
 /** Σ or maximum over axes. */

@@ -128,7 +128,7 @@ export function lower(
       inputs.set(node.attrs.name, { node, place });
     }
   }
-  const segments = program.segments.map((segment) => lowerSegment(site, segment, statePlace, uniform));
+  const segments = program.segments.map((segment, i) => lowerSegment(site, segment, i, statePlace, uniform));
   const outputs = new Map<string, { node: Node; place: Place }>();
   for (const [name, id] of Object.entries(program.outputs)) {
     const place = site.known(id);
@@ -162,6 +162,7 @@ function nodesRead(program: StepProgram): Set<number> {
 function lowerSegment(
   site: Site,
   segment: Segment,
+  index: number,
   state: (name: string) => Place,
   uniform: (name: string) => Place,
 ): LoweredSegment {
@@ -172,6 +173,7 @@ function lowerSegment(
     const rule = rules[node.op as Exclude<Primitive, Leaf>] as (site: Site, node: Node) => void;
     rule(site, node);
   }
+  site.settle(index);
   const advanced = new Set<string>();
   for (const effect of segment.effects) lowerEffect(site, effect, state, uniform, advanced);
   const steps = site.cut();

@@ -11,6 +11,9 @@ import type { Kernel } from "../kernels/kernel.ts";
 import { axesOf, type Axis, blocksOf, type Layout, layoutOf, storageOf } from "../layout.ts";
 import { copyPieces } from "./pieces.ts";
 import { copy } from "../kernels/copy.ts";
+import { type Form, isLasting } from "./form.ts";
+import { storeForm } from "./pointwise.ts";
+import { Readers } from "./readers.ts";
 
 /** Memory that a program needs from its first to its last use. */
 export interface Buffer {
@@ -69,13 +72,24 @@ export function chunkOf(batch: number): number {
   return Math.ceil(blocksOf(batch) / chunks);
 }
 
+/** A value that is not in memory. */
+export interface Deferred {
+  readonly form: Form;
+  /** Whether it is computed again wherever it is read. */
+  readonly lasting: boolean;
+}
+
 /** Buffers and steps of a program in the making. */
 export class Site {
   readonly program: StepProgram;
+  readonly readers: Readers;
   /** Every buffer made so far. */
   readonly buffers: Buffer[] = [];
   readonly #values = new Map<number, Place>();
   readonly #converted = new Map<number, Place>();
+  readonly #deferred = new Map<number, Deferred>();
+  /** Deferred values that were computed for this segment only. */
+  readonly #computed = new Map<number, Place>();
   #steps: Step[] = [];
   #groups = 0;
   #group: number | undefined;
@@ -83,6 +97,7 @@ export class Site {
   /** A site for the nodes of `program`, on a machine with `features`. */
   constructor(program: StepProgram, readonly features: Features) {
     this.program = program;
+    this.readers = new Readers(program);
   }
 
   /** A node of the program. */
@@ -112,10 +127,32 @@ export class Site {
     return this.#values.get(id);
   }
 
+  /**
+   * Leaves a value to those who read it. It is computed when someone needs it in memory: once, or again in each segment
+   * if it follows from one map, which saves its memory between them.
+   */
+  defer(id: number, form: Form): void {
+    this.#deferred.set(id, { form, lasting: isLasting(form) && !this.readers.isOutput(id) });
+  }
+
+  /** What a value is to be computed from, if it is not in memory. */
+  deferred(id: number): Deferred | undefined {
+    return this.#values.has(id) || this.#computed.has(id) ? undefined : this.#deferred.get(id);
+  }
+
+  /** Ends a segment's nodes: computes what was put off once if someone reads it later, and forgets it otherwise. */
+  settle(segment: number): void {
+    for (const [id, { lasting }] of [...this.#deferred]) {
+      if (lasting) continue;
+      if (this.readers.after(segment, id)) this.read(id, "lanes");
+      this.#deferred.delete(id);
+    }
+  }
+
   /** A node's value in a layout, converted if need be; conversions are remembered until the segment's end. */
   read(id: number, layout: Layout = layoutOf(this.node(id))): Place {
     const node = this.node(id);
-    const value = this.#values.get(id);
+    const value = this.#inMemory(id);
     if (value === undefined) throw new RangeError(`Cannot lower node ${id}: it is used before it is computed.`);
     if (layoutOf(node) === layout) return value;
     const known = this.#converted.get(id);
@@ -123,6 +160,25 @@ export class Site {
     const place = this.allocate(storageOf(node.shape, layout), isSliced(node, layout));
     this.copy(value, axesOf(node.shape, layoutOf(node)), place, axesOf(node.shape, layout));
     this.#converted.set(id, place);
+    return place;
+  }
+
+  /** Gives a deferred value the memory that `write` fills. */
+  storing<T>(id: number, write: (out: Place) => T): T {
+    const node = this.node(id);
+    const out = this.allocate(storageOf(node.shape, "lanes"), isSliced(node, "lanes"));
+    this.#values.set(id, out);
+    return write(out);
+  }
+
+  #inMemory(id: number): Place | undefined {
+    const known = this.#values.get(id) ?? this.#computed.get(id);
+    const deferred = this.#deferred.get(id);
+    if (known !== undefined || deferred === undefined) return known;
+    const node = this.node(id);
+    const place = this.allocate(storageOf(node.shape, "lanes"), isSliced(node, "lanes"));
+    (deferred.lasting ? this.#computed : this.#values).set(id, place);
+    storeForm(this, node, deferred.form, place);
     return place;
   }
 
@@ -155,6 +211,7 @@ export class Site {
     const steps = this.#steps;
     this.#steps = [];
     this.#converted.clear();
+    this.#computed.clear();
     return steps;
   }
 
