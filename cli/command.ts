@@ -12,6 +12,8 @@ import { CohortError } from "../dsl/errors.ts";
 export interface CommandContext {
   /** Aborted by the first Ctrl-C; the command cleans up and returns, and the process ends with status 130. */
   readonly signal: AbortSignal;
+  /** Whether the process runs under V8's two unsafe flags, so that kernels made for them pay: the tasks `…:turbo`. */
+  readonly turbo?: boolean;
 }
 
 /** A module that is one command of the command line. */

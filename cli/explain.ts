@@ -1,10 +1,12 @@
 /**
- * `deno task cohort explain FILE [--mermaid]`: what a sentence means, with everything that was filled in.
+ * `deno task cohort explain FILE [--mermaid]`: what a sentence means, with everything that was filled in, and which
+ * kernels its convolutions get.
  *
  * @module
  */
 import { Command } from "@cliffy/command";
-import { explain } from "../mod.ts";
+import { explain, lower } from "../mod.ts";
+import { explainKernels } from "../runtime/train/explain.ts";
 import type { CommandContext } from "./command.ts";
 import { readSentence } from "./sentence_file.ts";
 
@@ -20,8 +22,12 @@ export async function run(args: readonly string[], _: CommandContext): Promise<n
     .option("--mermaid", "Print who learns from whom as a Mermaid flowchart.")
     .noExit()
     .action(async ({ mermaid }, file) => {
-      const { text, mermaid: diagram } = explain(await readSentence(file));
-      console.log((mermaid ? diagram : text).trimEnd());
+      const sentence = await readSentence(file);
+      const { text, mermaid: diagram } = explain(sentence);
+      if (mermaid) return console.log(diagram.trimEnd());
+      const { spec, archs, dataset } = sentence;
+      const kernels = explainKernels({ spec, archs, dataset, lower: () => lower(sentence) });
+      console.log(`${text}\n${kernels}`.trimEnd());
     })
     .parse([...args]);
   return 0;

@@ -30,6 +30,8 @@ const INTERRUPTED = 130;
 /**
  * Runs the command named by the first word and resolves to the exit status: 0 done, 1 failed, 2 wrong usage, 130
  * stopped by `signal`. A {@linkcode CohortError} is told, and is a failure, even then.
+ *
+ * A word `--turbo` before the command says that the process runs under V8's unsafe flags, as in the tasks `…:turbo`.
  */
 export async function main(
   args: readonly string[],
@@ -37,7 +39,8 @@ export async function main(
   table: CommandTable = commands,
 ): Promise<number> {
   try {
-    const [name, ...rest] = args;
+    const turbo = args[0] === "--turbo";
+    const [name, ...rest] = turbo ? args.slice(1) : args;
     if (name === undefined || name === "--help" || name === "-h" || name === "help") {
       console.log(await usage(table));
       return 0;
@@ -49,7 +52,7 @@ export async function main(
       );
     }
     const { run } = await load();
-    const code = await run(rest, { signal });
+    const code = await run(rest, turbo ? { signal, turbo } : { signal });
     return signal.aborted ? INTERRUPTED : code;
   } catch (error) {
     // What was stopped may give up as it likes, but a save that failed after Ctrl-C has to be told.

@@ -4,6 +4,7 @@
  * @module
  */
 import { rebind } from "../mod.ts";
+import { explainKernels } from "../runtime/train/explain.ts";
 import { flagHelp, parseFlags, type RunFlags } from "../runtime/train/flags.ts";
 import { train, type Trainable } from "../runtime/train/train.ts";
 import type { CommandContext } from "./command.ts";
@@ -24,7 +25,7 @@ Description:
 ${flagHelp}`;
 
 /** Trains; the flags are those of a pipeline run as a program, so they are read by the same reader. */
-export async function run(args: readonly string[], { signal }: CommandContext): Promise<number> {
+export async function run(args: readonly string[], context: CommandContext): Promise<number> {
   const [file, ...words] = args;
   if (args.includes("--help") || args.includes("-h")) {
     console.log(help);
@@ -36,14 +37,18 @@ export async function run(args: readonly string[], { signal }: CommandContext): 
   const flags = parseFlags(words);
   const pipeline = rebind(await readSentence(file), flags);
   if (flags.explain) {
-    console.log(String(pipeline.explain()));
+    console.log(`${pipeline.explain()}\n${explainKernels(pipeline)}`.trimEnd());
     return 0;
   }
-  await trainShown(pipeline, flags, signal);
+  await trainShown(pipeline, flags, context);
   return 0;
 }
 
-async function trainShown(pipeline: Trainable, flags: RunFlags, signal: AbortSignal): Promise<void> {
+async function trainShown(
+  pipeline: Trainable,
+  flags: RunFlags,
+  { signal, turbo = false }: CommandContext,
+): Promise<void> {
   const view = new TrainingView(pipeline.spec.train?.epochs ?? 1);
   const { backend, threads, runs, name, resume, weights } = flags;
   try {
@@ -51,6 +56,7 @@ async function trainShown(pipeline: Trainable, flags: RunFlags, signal: AbortSig
       backend,
       runs,
       signal,
+      turbo,
       report: (event) => view.report(event),
       ...(threads === undefined ? {} : { threads }),
       ...(name === undefined ? {} : { name }),

@@ -20,7 +20,7 @@ export interface Timing {
   readonly min_ms: number;
   /** Middle one of the timed steps. */
   readonly median_ms: number;
-  /** Peak memory of the whole process in MiB, if it was asked for. */
+  /** Peak memory of the whole process in MiB, if it was measured. */
   readonly peak_mb?: number;
 }
 
@@ -33,11 +33,18 @@ export interface Cell {
   readonly batch: number;
 }
 
-/** Who timed: this project, or PyTorch in one of its two layouts. */
-export type Side = "cohort" | "nchw" | "nhwc";
+/** Who timed: this project, plainly or under V8's unsafe flags, or PyTorch in one of its two layouts. */
+export type Side = "cohort" | "turbo" | "nchw" | "nhwc";
 
 /** All sides, in the order of the first round. */
-export const sides: readonly Side[] = ["cohort", "nchw", "nhwc"];
+export function sidesOf(turbo: boolean): readonly Side[] {
+  return ["cohort", ...(turbo ? ["turbo" as const] : []), "nchw", "nhwc"];
+}
+
+/** Rounds of every side; nothing for `turbo` if it was not asked for. */
+export type Timings = Readonly<Record<Exclude<Side, "turbo">, readonly Timing[]>> & {
+  readonly turbo?: readonly Timing[];
+};
 
 /** The rounds of one side: fastest step of all, middle one of the medians, largest peak. */
 export type Summary = Pick<Timing, "engine" | "layout" | "min_ms" | "median_ms" | "peak_mb">;
@@ -45,9 +52,11 @@ export type Summary = Pick<Timing, "engine" | "layout" | "min_ms" | "median_ms" 
 /** The sides of a cell beside each other; a ratio is ours over the better layout of PyTorch, below 1 if we are better. */
 export interface Comparison extends Cell {
   readonly rounds: number;
-  readonly sides: Readonly<Record<Side, Summary>>;
+  readonly sides: Readonly<Record<Exclude<Side, "turbo">, Summary>> & { readonly turbo?: Summary };
   readonly ratio_min: number;
   readonly ratio_median: number;
+  readonly turbo_ratio_min?: number;
+  readonly turbo_ratio_median?: number;
   readonly ratio_peak?: number;
 }
 
@@ -84,53 +93,73 @@ export function parseTiming(output: string, cell: Cell): Timing {
 }
 
 /** Puts the rounds of every side together; each side needs at least one. */
-export function combine(cell: Cell, timings: Readonly<Record<Side, readonly Timing[]>>): Comparison {
-  const { cohort, nchw, nhwc } = timings;
+export function combine(cell: Cell, { cohort, turbo, nchw, nhwc }: Timings): Comparison {
   const found = { cohort: summary(cohort), nchw: summary(nchw), nhwc: summary(nhwc) };
-  const ratio = (of: (side: Summary) => number) =>
-    Math.round(1000 * of(found.cohort) / Math.min(of(found.nchw), of(found.nhwc))) / 1000;
-  const measured = sides.every((side) => found[side].peak_mb !== undefined);
+  const fast = turbo === undefined ? undefined : summary(turbo);
+  const ratio = (ours: Summary, of: (side: Summary) => number): number =>
+    Math.round(1000 * of(ours) / Math.min(of(found.nchw), of(found.nhwc))) / 1000;
+  const peaks = Object.values(found).map(({ peak_mb }) => peak_mb);
   return {
     ...cell,
     rounds: cohort.length,
-    sides: found,
-    ratio_min: ratio(({ min_ms }) => min_ms),
-    ratio_median: ratio(({ median_ms }) => median_ms),
-    ...(measured ? { ratio_peak: ratio(({ peak_mb }) => peak_mb ?? 0) } : {}),
+    sides: { ...found, ...(fast === undefined ? {} : { turbo: fast }) },
+    ratio_min: ratio(found.cohort, fastest),
+    ratio_median: ratio(found.cohort, middle),
+    ...(fast === undefined ? {} : { turbo_ratio_min: ratio(fast, fastest), turbo_ratio_median: ratio(fast, middle) }),
+    ...(peaks.includes(undefined) ? {} : { ratio_peak: ratio(found.cohort, ({ peak_mb }) => peak_mb!) }),
   };
 }
 
-/** Comparisons as a table, one a row; columns of memory only if it was measured. */
+/** Comparisons as a table, one a row; columns of turbo and memory only if they were measured. */
 export function comparisonTable(comparisons: readonly Comparison[]): string {
+  const turbo = comparisons.some(({ sides }) => sides.turbo !== undefined);
   const memory = comparisons.some(({ ratio_peak }) => ratio_peak !== undefined);
-  const right = (name: string): Column => ({ name, align: "right" });
+  const right = (...names: readonly string[]): Column[] => names.map((name) => ({ name, align: "right" }));
   const columns = [
     { name: "work" },
     { name: "net" },
-    right("threads"),
-    right("cohort ms"),
-    right("PyTorch NCHW"),
-    right("PyTorch NHWC"),
-    right("ratio"),
-    ...(memory ? [right("cohort MiB"), right("PyTorch MiB"), right("MiB ratio")] : []),
+    ...right("threads", "cohort ms", "PyTorch NCHW", "PyTorch NHWC", "ratio"),
+    ...(turbo ? right("turbo ms", "turbo ratio") : []),
+    ...(memory ? right("cohort MiB", "PyTorch MiB", "MiB ratio") : []),
   ];
   return table(
     columns,
-    comparisons.map(({ work, net, threads, sides: { cohort, nchw, nhwc }, ...ratios }) => [
-      work,
-      net,
-      threads,
-      ...[cohort, nchw, nhwc].map(({ min_ms, median_ms }) => `${count(min_ms)} / ${count(median_ms)}`),
-      `${ratios.ratio_min.toFixed(2)} / ${ratios.ratio_median.toFixed(2)}`,
-      ...(memory
-        ? [
-          peak(cohort.peak_mb),
-          peak(Math.min(nchw.peak_mb ?? NaN, nhwc.peak_mb ?? NaN)),
-          ratios.ratio_peak?.toFixed(2) ?? "–",
-        ]
-        : []),
+    comparisons.map((comparison) => [
+      ...timeCells(comparison),
+      ...(turbo ? turboCells(comparison) : []),
+      ...(memory ? memoryCells(comparison) : []),
     ]),
   );
+}
+
+function timeCells({ work, net, threads, sides, ratio_min, ratio_median }: Comparison): readonly (string | number)[] {
+  const times = [sides.cohort, sides.nchw, sides.nhwc].map(milliseconds);
+  return [work, net, threads, ...times, ratios(ratio_min, ratio_median)];
+}
+
+function turboCells({ sides: { turbo }, turbo_ratio_min, turbo_ratio_median }: Comparison): readonly string[] {
+  return turbo === undefined ? ["–", "–"] : [milliseconds(turbo), ratios(turbo_ratio_min!, turbo_ratio_median!)];
+}
+
+function memoryCells({ sides: { cohort, nchw, nhwc }, ratio_peak }: Comparison): readonly string[] {
+  const theirs = Math.min(nchw.peak_mb ?? NaN, nhwc.peak_mb ?? NaN);
+  return [peak(cohort.peak_mb), peak(theirs), ratio_peak?.toFixed(2) ?? "–"];
+}
+
+function milliseconds({ min_ms, median_ms }: Summary): string {
+  return `${count(min_ms)} / ${count(median_ms)}`;
+}
+
+function ratios(min: number, median: number): string {
+  return `${min.toFixed(2)} / ${median.toFixed(2)}`;
+}
+
+function fastest({ min_ms }: Summary): number {
+  return min_ms;
+}
+
+function middle({ median_ms }: Summary): number {
+  return median_ms;
 }
 
 function summary(timings: readonly Timing[]): Summary {

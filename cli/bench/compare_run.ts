@@ -12,10 +12,6 @@ export interface RunOptions {
   readonly python: string;
   /** Timed steps of each program. */
   readonly steps: number;
-  /** Measure the peak memory of the processes too. */
-  readonly memory: boolean;
-  /** Give our side the two V8 flags that remove bounds checks and pair vectors. */
-  readonly turbo: boolean;
   /** Ends the programs when aborted. */
   readonly signal?: AbortSignal;
 }
@@ -23,6 +19,7 @@ export interface RunOptions {
 /** Python that is used unless said: where Debian's PyTorch is, whatever else is on the path. */
 export const SYSTEM_PYTHON = "/usr/bin/python3";
 
+/** V8's flags that remove bounds checks and make one vector of 256 bits of two; the tasks `…:turbo` have them too. */
 const TURBO = "--v8-flags=--no-wasm-bounds-checks,--experimental-wasm-revectorize";
 
 const INSTALL = "Install it, on Debian with apt-get install python3-torch, or name another Python with --python.";
@@ -46,19 +43,23 @@ export async function requirePytorch(python: string): Promise<string> {
   return lastLine(output.stdout);
 }
 
-/** Program and words that time one side of a cell, to be run from the root of the checkout. */
-export function timingCommand(side: Side, cell: Cell, options: RunOptions): readonly [string, ...string[]] {
-  const { python, steps, memory, turbo } = options;
-  const flags = Object.entries({ net: cell.net, batch: cell.batch, threads: cell.threads, steps })
+/** Program and words that time one side of a cell and its peak memory, to be run from the root of the checkout. */
+export function timingCommand(side: Side, cell: Cell, { python, steps }: RunOptions): readonly string[] {
+  const { work, net, batch, threads } = cell;
+  const flags = Object.entries({ net, batch, threads, steps })
     .flatMap(([name, value]) => [`--${name}`, String(value)]);
   // -B: the checkout stays without compiled Python.
-  if (side !== "cohort") {
-    const script = `bench/pytorch/${cell.work === "ffsd" ? "ffsd_step" : "step"}.py`;
-    return [python, "-B", script, ...flags, "--layout", side, ...(memory ? ["--memory"] : [])];
+  if (side === "nchw" || side === "nhwc") {
+    const script = `bench/pytorch/${work === "ffsd" ? "ffsd_step" : "step"}.py`;
+    return [python, "-B", script, ...flags, "--layout", side, "--memory"];
   }
+  return [python, "-B", "bench/pytorch/peak.py", ...benchCommand([work, ...flags], side === "turbo")];
+}
+
+/** Program and words of a bench of this project in a process of its own. */
+export function benchCommand(words: readonly string[], turbo = false): readonly string[] {
   const deno = [Deno.execPath(), "run", "--quiet", "--allow-read", ...(turbo ? [TURBO] : [])];
-  const words = [...deno, "cli/main.ts", "bench", cell.work, ...flags, "--json"];
-  return memory ? [python, "-B", "bench/pytorch/peak.py", ...words] : words as [string, ...string[]];
+  return [...deno, "cli/main.ts", "bench", ...words, ...(turbo ? ["--turbo"] : []), "--json"];
 }
 
 /**
@@ -67,21 +68,27 @@ export function timingCommand(side: Side, cell: Cell, options: RunOptions): read
  * @throws {CohortError} If the program fails, with the last line it wrote.
  */
 export async function time(side: Side, cell: Cell, options: RunOptions): Promise<Timing> {
-  const [program, ...args] = timingCommand(side, cell, options);
+  const name = { cohort: "cohort", turbo: "cohort turbo", nchw: "PyTorch NCHW", nhwc: "PyTorch NHWC" }[side];
+  const what = `Cannot compare: ${name} has to time ${cell.work} ${cell.net}, threads ${cell.threads}`;
+  return parseTiming(await outputOf(timingCommand(side, cell, options), what, options.signal), cell);
+}
+
+/**
+ * What a program prints, run from the root of the checkout.
+ *
+ * @param what What cannot be done if it fails, and what it has to do: the beginning of the error.
+ * @throws {CohortError} If the program fails, with the last line it wrote.
+ */
+export async function outputOf(command: readonly string[], what: string, signal?: AbortSignal): Promise<string> {
+  const [program = "", ...args] = command;
   const { success, code, stdout, stderr } = await new Deno.Command(program, {
     args,
     cwd: checkout(),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...(signal === undefined ? {} : { signal }),
   }).output();
-  options.signal?.throwIfAborted();
-  if (!success) {
-    const name = side === "cohort" ? "cohort" : `PyTorch ${side.toUpperCase()}`;
-    throw new CohortError(
-      `Cannot compare: ${name} has to time ${cell.work} ${cell.net}, threads ${cell.threads}, got status ${code}. ` +
-        `It said: ${lastLine(stderr)}`,
-    );
-  }
-  return parseTiming(new TextDecoder().decode(stdout), cell);
+  signal?.throwIfAborted();
+  if (!success) throw new CohortError(`${what}, got status ${code}. It said: ${lastLine(stderr)}`);
+  return new TextDecoder().decode(stdout);
 }
 
 function checkout(): string {

@@ -9,9 +9,9 @@ import { ffsd } from "../../methods/ffsd.ts";
 import type { Trainable } from "../../runtime/train/train.ts";
 
 /**
- * The sentence that is timed: two common students, a leader, the fusion module with its decoder and two
- * self-distillation modules, updated by six optimizers.
+ * The sentence that is timed: common students, a leader, the fusion module with its decoder and self-distillation
+ * modules. With two students these are six optimizers.
  */
-export function ffsdSentence(arch: Arch): Trainable {
-  return cohort(arch, 3).leader().use(ffsd());
+export function ffsdSentence(arch: Arch, students = 2): Trainable {
+  return cohort(arch, students + 1).leader().use(ffsd());
 }

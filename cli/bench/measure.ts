@@ -7,7 +7,7 @@ import { stream } from "../../dsl/random.ts";
 import { trainSpec } from "../../dsl/train.ts";
 import { DivergenceError } from "../../dsl/errors.ts";
 import type { Backend, BackendName } from "../../runtime/backend/backend.ts";
-import { compile } from "../../runtime/compile/compile.ts";
+import { compile, type Compiled } from "../../runtime/compile/compile.ts";
 import { weightIn } from "../../runtime/train/schedule.ts";
 import { Session, type StepFeed } from "../../runtime/train/session.ts";
 import type { Trainable } from "../../runtime/train/train.ts";
@@ -50,21 +50,10 @@ export const layouts: Readonly<Record<BackendName, string>> = {
 export async function measure(sentence: Trainable, options: MeasureOptions): Promise<Measured> {
   const { backend, batch, classes, steps } = options;
   const began = performance.now();
-  const { nets } = sentence.spec;
-  const shape = [3, 32, 32] as const;
-  const compiled = compile(
-    { nets, archs: sentence.archs, graph: sentence.lower(), classes, shape, batch },
-    trainSpec(),
-  );
+  const { compiled, feed } = prepare(sentence, batch, classes);
   const session = await Session.open(compiled, backend);
   try {
     await session.initialize(0);
-    const feed: StepFeed = {
-      count: batch,
-      ...randomBatch(batch, classes),
-      weights: Object.fromEntries(Object.entries(compiled.weights).map(([term, w]) => [term, weightIn(w, 1, {})])),
-      rates: Object.fromEntries(Object.entries(compiled.optimizers).map(([group, o]) => [group, o.learningRate])),
-    };
     let { terms } = await session.step(feed);
     const start = performance.now() - began;
     const times: number[] = [];
@@ -83,6 +72,25 @@ export async function measure(sentence: Trainable, options: MeasureOptions): Pro
   } finally {
     await session.close();
   }
+}
+
+/** A sentence compiled for images of CIFAR's size, and random images with what else a step is fed. */
+export function prepare(
+  sentence: Trainable,
+  batch: number,
+  classes: number,
+): { readonly compiled: Compiled; readonly feed: StepFeed } {
+  const { nets } = sentence.spec;
+  const shape = [3, 32, 32] as const;
+  const input = { nets, archs: sentence.archs, graph: sentence.lower(), classes, shape, batch };
+  const compiled = compile(input, trainSpec());
+  const feed = {
+    count: batch,
+    ...randomBatch(batch, classes),
+    weights: Object.fromEntries(Object.entries(compiled.weights).map(([term, w]) => [term, weightIn(w, 1, {})])),
+    rates: Object.fromEntries(Object.entries(compiled.optimizers).map(([group, o]) => [group, o.learningRate])),
+  };
+  return { compiled, feed };
 }
 
 /** Normal pixels and uniform labels; the same in every run. */

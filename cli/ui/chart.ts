@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { colour, dash, escape, label, legendEntry, opening, px, ticks } from "./svg.ts";
 
 /** One line of a {@linkcode lineChart}. */
 export interface Series {
@@ -15,9 +16,6 @@ export interface Series {
 }
 
 const size = { width: 760, height: 420, left: 56, right: 148, top: 44, bottom: 48 };
-
-// Okabe and Ito 2008: told apart with any colour vision.
-const colours = ["#0072b2", "#56b4e9", "#d55e00", "#009e73", "#000000", "#cc79a7", "#e69f00"];
 
 /**
  * Accuracy over epochs as SVG text. The axis begins at the tenth below all values of the second half of the run, so
@@ -47,20 +45,20 @@ export function lineChart(title: string, series: readonly Series[]): string {
   const lines = series.map(({ values, dashed }, i) => {
     const points = values.map((value, epoch) => `${px(x(epoch + 1))},${px(y(value))}`).join(" ");
     return `<polyline points="${points}" fill="none" stroke="${colour(i)}" stroke-width="2" stroke-linejoin="round"${
-      dashed ? ' stroke-dasharray="6 4"' : ""
+      dash(dashed)
     } clip-path="url(#plot)"/>`;
   });
-  const legend = series.map(({ name, values, dashed }, i) => {
-    const at = top + 16 + 22 * i;
-    const from = width - right + 14;
-    return `<path d="M${from} ${at}h22" stroke="${colour(i)}" stroke-width="2"${
-      dashed ? ' stroke-dasharray="6 4"' : ""
-    }/>${label(from + 28, at + 4, `${name} ${((values.at(-1) ?? 0) * 100).toFixed(1)} %`, "start")}`;
-  });
+  const legend = series.map(({ name, values, dashed }, i) =>
+    legendEntry(
+      i,
+      width - right + 14,
+      top + 16 + 22 * i,
+      `${name} ${((values.at(-1) ?? 0) * 100).toFixed(1)} %`,
+      dashed,
+    )
+  );
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" font-family="sans-serif" font-size="12">`,
-    `<title>${escape(title)}</title>`,
-    `<rect width="${width}" height="${height}" fill="#fff"/>`,
+    opening(title, width, height),
     `<clipPath id="plot"><rect x="${left}" y="${top}" width="${width - left - right}" height="${
       height - top - bottom
     }"/></clipPath>`,
@@ -73,29 +71,4 @@ export function lineChart(title: string, series: readonly Series[]): string {
     "</svg>",
     "",
   ].join("\n");
-}
-
-/** Round numbers from `from` to `to`, at most `most` steps apart. */
-function ticks(from: number, to: number, most: number): number[] {
-  const rough = (to - from) / most;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough - 1e-9)!;
-  const first = Math.ceil(from / step - 1e-9);
-  return Array.from({ length: Math.floor(to / step + 1e-9) - first + 1 }, (_, i) => (first + i) * step);
-}
-
-function colour(index: number): string {
-  return colours[index % colours.length]!;
-}
-
-function label(x: number, y: number, text: string, anchor: "start" | "middle" | "end"): string {
-  return `<text x="${px(x)}" y="${px(y)}" text-anchor="${anchor}">${escape(text)}</text>`;
-}
-
-function px(value: number): string {
-  return String(Math.round(value * 10) / 10);
-}
-
-function escape(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 }

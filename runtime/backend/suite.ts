@@ -22,6 +22,7 @@ import type { Case, CaseRun } from "./suite/case.ts";
 import { type Difference, difference } from "./suite/compare.ts";
 import { compositeCases } from "./suite/composite.ts";
 import { broadcastCases, scalarCases } from "./suite/elementwise.ts";
+import { fusingCases } from "./suite/fusing.ts";
 import { matmulCases, reductionCases } from "./suite/linear.ts";
 import { choosingCases, movingCases, outputCases } from "./suite/moving.ts";
 import { convolutionCases, normCases, poolingCases, singleImageNorm } from "./suite/spatial.ts";
@@ -57,6 +58,7 @@ export function backendSuite(): readonly Case[] {
     ...outputCases(),
     ...effectCases(),
     ...segmentCases(),
+    ...fusingCases(),
     ...compositeCases(),
   ];
 }

@@ -19,6 +19,7 @@ import { fuse } from "./fuse.ts";
 import type { ParameterEntry } from "./net.ts";
 import { type CompileInput, type Plan, type PlannedGroup, resolve } from "./resolve.ts";
 import { type GroupUpdate, type PhaseWork, segment } from "./segments.ts";
+import { simplify } from "./simplify.ts";
 import { Translator } from "./terms.ts";
 import { verify, verifyGraph, verifyPlan } from "./verify.ts";
 
@@ -179,7 +180,7 @@ function compileStep(
   });
   const known = translator.runner.entries().map(({ name, kind, shape }): StateEntry => ({ name, kind, shape }));
   const program = segment(b, "training step", plan.batch, phases, [...known, ...slots], outputs);
-  return options.debug === true ? program : fuse(program);
+  return options.debug === true ? program : fuse(simplify(program));
 }
 
 interface Leaf {
@@ -279,7 +280,7 @@ function compileEvaluation(plan: Plan, translator: Translator): StepProgram {
   for (const head of plan.graph.heads) outputs[`logits/${head.name}`] = translator.value(head.logits);
   const known = translator.runner.entries().map(({ name, kind, shape }): StateEntry => ({ name, kind, shape }));
   const work = { forward: Object.values(outputs), assigns: [], groups: [] };
-  return fuse(segment(translator.builder, "evaluation", plan.batch, [work], known, outputs));
+  return fuse(simplify(segment(translator.builder, "evaluation", plan.batch, [work], known, outputs)));
 }
 
 /** Number of trainable parameters of one net or module. */

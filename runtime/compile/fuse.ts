@@ -5,8 +5,9 @@
  */
 
 import { cost, type Expr, input as operand, substitute } from "../ir/expr.ts";
-import { isLeaf, type Node, type NodeOf } from "../ir/node.ts";
+import type { Node, NodeOf } from "../ir/node.ts";
 import type { Segment, StepProgram } from "../ir/program.ts";
+import { renumber } from "./renumber.ts";
 
 /** Operands and operations beyond which a kernel would spill registers. */
 const MOST_OPERANDS = 7;
@@ -79,33 +80,4 @@ function countReaders(program: StepProgram): Map<number, number> {
   }
   for (const id of Object.values(program.outputs)) read(id, 2);
   return readers;
-}
-
-/** Drops folded nodes and leaves nobody reads, and names the rest 0, 1, … again. */
-function renumber(program: StepProgram, gone: ReadonlySet<number>): StepProgram {
-  const used = new Set<number>(Object.values(program.outputs));
-  for (const segment of program.segments) {
-    for (const id of segment.nodes) {
-      used.add(id);
-      for (const source of program.nodes[id]!.inputs) used.add(source);
-    }
-    for (const effect of segment.effects) used.add(effect.kind === "assign" ? effect.node : effect.gradient);
-    if (segment.gate !== undefined) used.add(segment.gate);
-  }
-  const kept = program.nodes.filter((node) => !gone.has(node.id) && (used.has(node.id) || !isLeaf(node)));
-  const names = new Map(kept.map((node, index) => [node.id, index]));
-  const at = (id: number): number => names.get(id)!;
-  return Object.freeze({
-    ...program,
-    nodes: kept.map((node) => Object.freeze({ ...node, id: at(node.id), inputs: node.inputs.map(at) }) as Node),
-    segments: program.segments.map((part): Segment => ({
-      ...part,
-      nodes: part.nodes.map(at),
-      effects: part.effects.map((effect) =>
-        effect.kind === "assign" ? { ...effect, node: at(effect.node) } : { ...effect, gradient: at(effect.gradient) }
-      ),
-      ...(part.gate === undefined ? {} : { gate: at(part.gate) }),
-    })),
-    outputs: Object.fromEntries(Object.entries(program.outputs).map(([key, id]) => [key, at(id)])),
-  });
 }

@@ -6,6 +6,7 @@
 
 import { CohortError } from "../../dsl/errors.ts";
 import type { EpochRecord } from "./fit.ts";
+import { explainKernels } from "./explain.ts";
 import { flagHelp, parseFlags, type RunFlags } from "./flags.ts";
 import { train, type Trainable, type TrainEvent, type TrainResult } from "./train.ts";
 
@@ -28,7 +29,7 @@ export async function runProgram(options: ProgramOptions): Promise<TrainResult |
     const flags = parseFlags(options.args ?? Deno.args);
     if (flags.help) return void print(flagHelp);
     const pipeline = options.apply(flags);
-    if (flags.explain) return void print(String(pipeline.explain()));
+    if (flags.explain) return void print(`${pipeline.explain()}\n${explainKernels(pipeline)}`.trimEnd());
     return await runUntilStopped(pipeline, flags, print);
   } catch (error) {
     if (!(error instanceof CohortError)) throw error;

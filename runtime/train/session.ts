@@ -5,7 +5,7 @@
  */
 
 import type { Compiled } from "../compile/compile.ts";
-import type { Backend, Engine, Numbers, Runner } from "../backend/backend.ts";
+import type { Backend, Engine, Feed, Numbers, Runner } from "../backend/backend.ts";
 import { ShapeError } from "../../dsl/errors.ts";
 import { sizeOf } from "../ir/node.ts";
 import { initialValues } from "./init.ts";
@@ -76,15 +76,7 @@ export class Session {
 
   /** Runs one training step and reads its terms. */
   async step(feed: StepFeed): Promise<StepResult> {
-    const uniforms: Record<string, number> = {};
-    for (const [term, weight] of Object.entries(feed.weights)) uniforms[`weight/${term}`] = weight;
-    for (const [group, rate] of Object.entries(feed.rates)) uniforms[`rate/${group}`] = rate;
-    for (const [name, value] of Object.entries(feed.measured ?? {})) uniforms[`measured/${name}`] = value;
-    await this.#step.run({
-      count: feed.count,
-      inputs: { ...imageInputs(feed.images), labels: feed.labels },
-      uniforms,
-    });
+    await this.#step.run(feedOf(feed));
     const terms: Record<string, number> = {};
     for (const { name } of this.compiled.plan.graph.terms) {
       terms[name] = (await this.#step.read(`term/${name}`))[0]!;
@@ -140,6 +132,21 @@ export class Session {
     this.#evaluation.close();
     await this.#engine.close();
   }
+}
+
+/** What the training step's program is fed, by the names of its inputs and uniforms. */
+export function feedOf({ count, images, labels, weights, rates, measured = {} }: StepFeed): Feed {
+  const named = (prefix: string, values: Readonly<Record<string, number>>): [string, number][] =>
+    Object.entries(values).map(([name, value]) => [`${prefix}/${name}`, value]);
+  return {
+    count,
+    inputs: { ...imageInputs(images), labels },
+    uniforms: Object.fromEntries([
+      ...named("weight", weights),
+      ...named("rate", rates),
+      ...named("measured", measured),
+    ]),
+  };
 }
 
 function imageInputs(images: readonly Float32Array[]): Record<string, Float32Array> {

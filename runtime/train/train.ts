@@ -39,6 +39,8 @@ export interface TrainRunOptions {
   readonly backend?: "auto" | BackendName | Backend;
   /** Threads of the WASM backend, 1 to 8; one per core unless said. Results are the same with any. */
   readonly threads?: number;
+  /** Kernels of the WASM backend for V8's unsafe flags, under which the process has to run; nothing for other backends. */
+  readonly turbo?: boolean;
   /** Folder that holds runs; `false` writes nothing. `runs` unless said. */
   readonly runs?: string | false;
   /** Name of the run's folder; the nets and the dataset unless said. */
@@ -207,10 +209,9 @@ async function openSession(
   return await Session.open(compiled, backend);
 }
 
-async function openBackend({ backend = "auto", threads }: TrainRunOptions): Promise<Backend> {
-  const opened = typeof backend === "object"
-    ? backend
-    : await pick(backend, threads === undefined ? {} : { wasm: { threads } });
+async function openBackend({ backend = "auto", threads, turbo }: TrainRunOptions): Promise<Backend> {
+  const wasm = { ...(threads === undefined ? {} : { threads }), ...(turbo === true ? { turbo } : {}) };
+  const opened = typeof backend === "object" ? backend : await pick(backend, { wasm });
   if (threads !== undefined && (opened === backend || opened.name !== "wasm")) {
     throw new BackendError(
       `Cannot use ${threads} threads: only a wasm backend that is opened here takes them, got ${opened.name}. ` +

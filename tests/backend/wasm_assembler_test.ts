@@ -4,9 +4,9 @@ import { Func } from "../../runtime/backend/wasm/assembler/func.ts";
 import * as s from "../../runtime/backend/wasm/assembler/f32.ts";
 import * as f from "../../runtime/backend/wasm/assembler/f32x4.ts";
 import * as i from "../../runtime/backend/wasm/assembler/i32.ts";
-import { encodeModule, maximumPages } from "../../runtime/backend/wasm/assembler/module.ts";
+import { encodeModule, maximumPages, minimumPages } from "../../runtime/backend/wasm/assembler/module.ts";
 
-/** Generates a function of (address), runs it on 64 KiB that hold `initial`, and returns the first numbers. */
+/** Generates a function of (address), runs it on a memory that holds `initial`, and returns the first numbers. */
 async function run(
   build: (func: Func, memory: ReturnType<Func["params"]>[number]) => void,
   initial: readonly number[] = [],
@@ -16,7 +16,7 @@ async function run(
   build(func, func.params("memory")[0]!);
   const bytes = encodeModule([{ name: "tested", parameters: 1, body: func.body(), exported: true }]);
   assert(WebAssembly.validate(bytes));
-  const memory = new WebAssembly.Memory({ initial: 1, maximum: maximumPages });
+  const memory = new WebAssembly.Memory({ initial: minimumPages, maximum: maximumPages });
   new Float32Array(memory.buffer).set(initial);
   const { instance } = await WebAssembly.instantiate(bytes, { env: { memory } });
   (instance.exports["tested"] as (address: number) => void)(0);

@@ -1,7 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
-import { winogradForward, winogradForwardScratch } from "../../runtime/backend/wasm/kernels/winograd/convolve.ts";
+import {
+  winogradForward,
+  winogradForwardScratch,
+  winogradInput,
+  winogradInputScratch,
+} from "../../runtime/backend/wasm/kernels/winograd/convolve.ts";
+import { spreadAround } from "../../runtime/backend/wasm/kernels/winograd/epilogue.ts";
 import { winogradFilters, winogradFiltersSize } from "../../runtime/backend/wasm/kernels/winograd/filters.ts";
 import { winogradFilter, winogradFilterScratch } from "../../runtime/backend/wasm/kernels/winograd/gradient.ts";
+import type { Activation } from "../../runtime/backend/wasm/kernels/winograd/pixels.ts";
 import { winogradStatistics, winogradSumsSize } from "../../runtime/backend/wasm/kernels/winograd/statistics.ts";
 import {
   Bench,
@@ -57,9 +64,9 @@ for (const features of machines) {
       const [xs, ws] = [bench.at(x, blocks * from), bench.at(w, 9 * filters.from * filters.to)];
       spoil(xs, from, samples);
       bench.run(winogradFilters(filters), w, u);
-      const fused = winogradForward(shape, { normalize: true, statistics: true });
-      bench.run(fused, x, u, y, scratch, 0, blocks, scale, shift, sums, near);
-      bench.run(winogradForward(shape, { normalize: true }), x, u, plain, scratch, 0, blocks, scale, shift);
+      const fused = winogradForward(shape, { normalize: "relu", epilogue: spreadAround });
+      bench.run(fused, x, u, y, scratch, 0, blocks, scale, shift, near, sums);
+      bench.run(winogradForward(shape, { normalize: "relu" }), x, u, plain, scratch, 0, blocks, scale, shift);
       assertEquals(bench.at(y, blocks * to), bench.at(plain, blocks * to), `${wanted}: sums change no result`);
 
       const read = normalized(xs, bench.at(scale, filters.from), bench.at(shift, filters.from));
@@ -102,13 +109,55 @@ for (const features of machines) {
       const [xs, gs] = [bench.at(x, blocks * from), bench.at(g, blocks * to)];
       spoil(xs, from, samples);
       spoil(gs, to, samples);
-      const kernel = winogradFilter({ ...shape, chunk: blocks, normalize: true });
+      const kernel = winogradFilter({ ...shape, chunk: blocks, normalize: "relu" });
       bench.run(kernel, x, g, scratch, partial, 0, 1, samples, scale, shift);
       const read = normalized(xs, bench.at(scale, wanted[2]), bench.at(shift, wanted[2]));
       const expected = new Float64Array(size);
       overProducts(shape, samples, (p, q, r) => expected[q]! += read[p]! * gs[r]!);
       const error = errorOf(bench.at(partial, size), expected, () => true);
       assert(error <= tolerance.filter, `${wanted}: ${error}`);
+    }
+  });
+
+  Deno.test(`winogradForward() and winogradInput() read any activation on ${machine}`, () => {
+    const activations = {
+      identity: (y: number) => y,
+      relu: (y: number) => Math.max(0, y),
+      relu6: (y: number) => Math.min(Math.max(0, y), 6),
+    };
+    for (const wanted of cases) {
+      for (const [normalize, activate] of Object.entries(activations)) {
+        for (const gradient of [false, true]) {
+          const [shape, samples] = [shapeOf(wanted), wanted[6]];
+          const [source, target] = gradient ? [shape.output, shape.input] : [shape.input, shape.output];
+          const [from, to, blocks] = [sizeOf(source), sizeOf(target), blocksOf(samples)];
+          const filters = { from: wanted[2], to: wanted[3], turned: gradient };
+          const bench = new Bench(features);
+          const [x, w] = [bench.random(blocks * from), bench.random(9 * filters.from * filters.to)];
+          const [scale, shift] = [bench.random(source.channels), bench.random(source.channels)];
+          // Some of what is read lies above 6.
+          bench.at(scale, source.channels).forEach((value, i, scales) => scales[i] = 20 * value);
+          const [y, u] = [bench.filled(blocks * to, NaN), bench.filled(winogradFiltersSize(filters), NaN)];
+          const scratch = bench.filled(gradient ? winogradInputScratch(shape) : winogradForwardScratch(shape), NaN);
+          const [xs, ws] = [bench.at(x, blocks * from), bench.at(w, 9 * filters.from * filters.to)];
+          spoil(xs, from, samples);
+          bench.run(winogradFilters(filters), w, u);
+          const kernel = (gradient ? winogradInput : winogradForward)(shape, { normalize: normalize as Activation });
+          bench.run(kernel, x, u, y, scratch, 0, blocks, scale, shift);
+          const [scales, shifts] = [bench.at(scale, source.channels), bench.at(shift, source.channels)];
+          const read = Float64Array.from(xs, (value, i) => {
+            const channel = Math.floor(i / 8) % source.channels;
+            return activate(value * scales[channel]! + shifts[channel]!);
+          });
+          const expected = new Float64Array(blocks * to);
+          overProducts(shape, samples, (p, q, r) => {
+            const [from, to] = gradient ? [r, p] : [p, r];
+            expected[to]! += read[from]! * ws[q]!;
+          });
+          const error = errorOf(bench.at(y, expected.length), expected, presence(to, samples));
+          assert(error <= tolerance.map, `${wanted} ${normalize} ${gradient}: ${error}`);
+        }
+      }
     }
   });
 
@@ -125,7 +174,7 @@ for (const features of machines) {
     const [y, u] = [bench.filled(sizeOf(shape.output), 0), bench.filled(winogradFiltersSize(filters), 0)];
     bench.run(winogradFilters(filters), w, u);
     const scratch = bench.filled(winogradForwardScratch(shape), 0);
-    bench.run(winogradForward(shape, { normalize: true }), x, u, y, scratch, 0, 1, scale, shift);
+    bench.run(winogradForward(shape, { normalize: "relu" }), x, u, y, scratch, 0, 1, scale, shift);
     assert(bench.at(y, sizeOf(shape.output)).every(Number.isNaN));
   });
 }

@@ -15,6 +15,7 @@ import {
   cases,
   errorOf,
   machines,
+  mapTolerance,
   overProducts,
   presence,
   shapeOf,
@@ -43,7 +44,7 @@ for (const features of machines) {
       const expected = new Float64Array(blocksOf(samples) * to);
       overProducts(shape, samples, (p, q, r) => expected[r]! += xs[p]! * ws[q]!);
       const error = errorOf(bench.at(y, expected.length), expected, presence(to, samples));
-      assert(error <= tolerance.map, `${wanted}: ${error}`);
+      assert(error <= mapTolerance(wanted), `${wanted}: ${error}`);
       assert(bench.intact(y, expected.length) && bench.intact(u, winogradFiltersSize(filters)), `${wanted}`);
       assert(bench.intact(scratch, winogradForwardScratch(shape)), `${wanted}`);
     }
@@ -66,7 +67,7 @@ for (const features of machines) {
       const expected = new Float64Array(blocksOf(samples) * from);
       overProducts(shape, samples, (p, q, r) => expected[p]! += gs[r]! * ws[q]!);
       const error = errorOf(bench.at(dx, expected.length), expected, presence(from, samples));
-      assert(error <= tolerance.map, `${wanted}: ${error}`);
+      assert(error <= mapTolerance(wanted), `${wanted}: ${error}`);
       assert(bench.intact(dx, expected.length), `${wanted}`);
       assert(bench.intact(scratch, winogradInputScratch(shape)), `${wanted}`);
     }

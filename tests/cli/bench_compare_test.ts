@@ -1,7 +1,15 @@
-import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { cells, run } from "../../cli/bench/compare.ts";
-import { type Cell, combine, comparisonTable, parseTiming, type Timing } from "../../cli/bench/compare_results.ts";
+import {
+  type Cell,
+  combine,
+  comparisonTable,
+  parseTiming,
+  sidesOf,
+  type Timing,
+} from "../../cli/bench/compare_results.ts";
 import { requirePytorch, timingCommand } from "../../cli/bench/compare_run.ts";
+import { TimeLeft } from "../../cli/bench/time_left.ts";
 import { CohortError, OptionError, UnknownNameError } from "../../dsl/errors.ts";
 
 const CELL: Cell = { work: "step", net: "resnet32", threads: 2, batch: 128 };
@@ -62,6 +70,18 @@ Deno.test("combine() takes the mean of the middle two of an even number of media
   assertEquals([found.sides.cohort.median_ms, found.sides.nchw.peak_mb, found.ratio_peak], [325, 660, 0.55]);
 });
 
+Deno.test("combine() compares turbo with the same rounds of PyTorch, if it was timed", () => {
+  const theirs = { nchw: [timing("nchw", 500, 510)], nhwc: [timing("nhwc", 400, 600)] };
+  const { sides, turbo_ratio_min, turbo_ratio_median } = combine(CELL, {
+    cohort: [timing("n8", 300, 330)],
+    turbo: [timing("n8", 210, 255), timing("n8", 200, 255)],
+    ...theirs,
+  });
+  assertEquals([sides.turbo?.min_ms, turbo_ratio_min, turbo_ratio_median], [200, 0.5, 0.5]);
+  assertEquals("turbo" in combine(CELL, { cohort: [timing("n8", 300, 330)], ...theirs }).sides, false);
+  assertEquals([sidesOf(false), sidesOf(true)], [["cohort", "nchw", "nhwc"], ["cohort", "turbo", "nchw", "nhwc"]]);
+});
+
 Deno.test("combine() refuses a side without a round", () => {
   assertThrows(
     () => combine(CELL, { cohort: [], nchw: [], nhwc: [] }),
@@ -89,6 +109,32 @@ Deno.test("comparisonTable() shows fastest and median of each side, and memory o
   const [heading, _, row] = comparisonTable([combine(CELL, measured)]).split("\n");
   assertStringIncludes(heading!, "cohort MiB  PyTorch MiB  MiB ratio");
   assertEquals(row!.split(/ {2,}/).slice(-3), ["309", "600", "0.52"]);
+});
+
+Deno.test("comparisonTable() has columns for turbo only if it was timed", () => {
+  const sides = {
+    cohort: [timing("n8", 300, 330)],
+    nchw: [timing("nchw", 480, 505)],
+    nhwc: [timing("nhwc", 400, 610)],
+  };
+  const [heading, _, plain, fast] = comparisonTable([
+    combine(CELL, sides),
+    combine(CELL, { ...sides, turbo: [timing("n8", 200, 202)] }),
+  ]).split("\n");
+  assertEquals(heading!.split(/ {2,}/).slice(-3), ["ratio", "turbo ms", "turbo ratio"]);
+  assertEquals(plain!.split(/ {2,}/).slice(-2), ["–", "–"]);
+  assertEquals(fast!.split(/ {2,}/).slice(-2), ["200 / 202", "0.50 / 0.40"]);
+});
+
+Deno.test("TimeLeft goes by the work done", () => {
+  let now = 100;
+  const left = new TimeLeft(40, () => now);
+  assert(Number.isNaN(left.seconds));
+  now = 130;
+  left.done(10);
+  assertEquals(left.seconds, 90);
+  left.done(30);
+  assertEquals(left.seconds, 0);
 });
 
 Deno.test("cells() asks for every work, net and count of threads", () => {
@@ -126,26 +172,23 @@ Deno.test("cells() refuses unknown work, threads that are no count, and an empty
 });
 
 Deno.test("timingCommand() gives both sides the same work", () => {
-  const options = { python: "python3", steps: 3, memory: false, turbo: false };
+  const options = { python: "python3", steps: 3 };
   const flags = "--net resnet32 --batch 128 --threads 2 --steps 3";
+  const ffsd = { ...CELL, work: "ffsd" } as const;
+  const deno = `python3 -B bench/pytorch/peak.py ${Deno.execPath()} run --quiet --allow-read`;
   assertEquals(
     timingCommand("nhwc", CELL, options).join(" "),
-    `python3 -B bench/pytorch/step.py ${flags} --layout nhwc`,
+    `python3 -B bench/pytorch/step.py ${flags} --layout nhwc --memory`,
   );
   assertEquals(
-    timingCommand("cohort", CELL, options).slice(1).join(" "),
-    `run --quiet --allow-read cli/main.ts bench step ${flags} --json`,
-  );
-  const ffsd = { ...CELL, work: "ffsd" } as const;
-  assertEquals(
-    timingCommand("nchw", ffsd, { ...options, memory: true }).join(" "),
+    timingCommand("nchw", ffsd, options).join(" "),
     `python3 -B bench/pytorch/ffsd_step.py ${flags} --layout nchw --memory`,
   );
-  const [program, ...words] = timingCommand("cohort", ffsd, { ...options, memory: true, turbo: true });
-  assertEquals([program, ...words.slice(0, 3)], ["python3", "-B", "bench/pytorch/peak.py", Deno.execPath()]);
-  assertStringIncludes(
-    words.join(" "),
-    "--no-wasm-bounds-checks,--experimental-wasm-revectorize cli/main.ts bench ffsd",
+  assertEquals(timingCommand("cohort", CELL, options).join(" "), `${deno} cli/main.ts bench step ${flags} --json`);
+  assertEquals(
+    timingCommand("turbo", ffsd, options).join(" "),
+    `${deno} --v8-flags=--no-wasm-bounds-checks,--experimental-wasm-revectorize cli/main.ts bench ffsd ${flags} ` +
+      "--turbo --json",
   );
 });
 

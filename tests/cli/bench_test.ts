@@ -15,7 +15,7 @@ async function bench(...args: readonly string[]): Promise<string> {
   }
 }
 
-for (const what of ["step", "ffsd"]) {
+for (const what of ["step", "ffsd", "dml"]) {
   Deno.test(`bench ${what} --json prints one line with the keys of the PyTorch scripts`, async () => {
     const line: BenchLine = JSON.parse(
       await bench(what, "--net", "resnet8", "--batch", "4", "--steps", "2", "--json"),
@@ -33,6 +33,11 @@ Deno.test("bench prints a line for people without --json", async () => {
   assert(/^step resnet8, batch 2: median [\d.]+ ms, fastest [\d.]+ ms a step\ncohort wasm/.test(text), text);
 });
 
+Deno.test("bench times as many students as were asked for", async () => {
+  const text = await bench("dml", "--net", "resnet8", "--students", "3", "--batch", "2", "--steps", "1");
+  assert(text.startsWith("dml resnet8, batch 2: median "), text);
+});
+
 const REFUSED: Readonly<Record<string, readonly [args: readonly string[], message: string]>> = {
   "an unknown bench": [["stp"], 'Cannot bench "stp": there is no such bench. Did you mean "step"?'],
   "an unknown net": [
@@ -42,6 +47,15 @@ const REFUSED: Readonly<Record<string, readonly [args: readonly string[], messag
   "two nets": [
     ["step", "--net", "resnet8", "--blocks", "1"],
     "Cannot use --net with --blocks: both say which net, got resnet8 and 1. Say one.",
+  ],
+  "a misspelt tool": [["kernel"], 'Cannot bench "kernel": there is no such bench. Did you mean "kernels"?'],
+  "students of a net alone": [
+    ["step", "--students", "3"],
+    "Cannot use --students: step is one net alone, got 3. Bench ffsd or dml.",
+  ],
+  "a single student": [
+    ["dml", "--students", "1"],
+    "Cannot use --students: it is a whole number of at least 2, got 1.",
   ],
   "no steps": [["step", "--steps", "0"], "Cannot use --steps: it is a whole number of at least 1, got 0."],
   "a batch of one": [

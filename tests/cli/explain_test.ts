@@ -2,6 +2,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { run } from "../../cli/explain.ts";
 import { main } from "../../cli/main.ts";
 import { cohort, digits } from "../../mod.ts";
+import { explainKernels } from "../../runtime/train/explain.ts";
 import { inFolder } from "./child.ts";
 
 /** Status and what a command printed on either stream. */
@@ -25,6 +26,8 @@ Deno.test("explain tells what the sentence of a pipeline module means", async ()
   assertEquals(code, 0);
   assertStringIncludes(out, 'cohort("resnet8×3").leader().fuse().selfDistill().on(digits).train({ epochs: 24 })');
   assertStringIncludes(out, "leader/fusion_attention");
+  assertStringIncludes(out, "Convolutions (wasm) of a training step, images of 1×8×8, SIMD");
+  assertStringIncludes(out, "\n  16×8×8 to 16×8×8, 3×3, pad 1 ");
 });
 
 Deno.test("explain --mermaid prints a flowchart and nothing else", async () => {
@@ -37,7 +40,7 @@ Deno.test("explain reads the spec that a run wrote", async () => {
     const pipeline = cohort("resnet8×2").mutual().on(digits()).train({ epochs: 2 });
     await Deno.writeTextFile(`${folder}/spec.json`, JSON.stringify(pipeline.spec));
     const [code, out] = await printed(`${folder}/spec.json`);
-    assertEquals([code, out], [0, String(pipeline.explain()).trimEnd()]);
+    assertEquals([code, out], [0, `${pipeline.explain()}\n${explainKernels(pipeline)}`.trimEnd()]);
   });
 });
 

@@ -41,6 +41,19 @@ Deno.test("main() runs the named command on the words after its name and gives i
   assertEquals([code, seen], [7, ["a", "--b"]]);
 });
 
+Deno.test("main() tells a command of V8's unsafe flags if --turbo comes before it", async () => {
+  const seen: (boolean | undefined)[] = [];
+  const table = only((args, { turbo }) => {
+    seen.push(turbo);
+    return Promise.resolve(args.length);
+  });
+  assertEquals([(await printed(["--turbo", "greet", "a"], table)).code, (await printed(["greet"], table)).code], [
+    1,
+    0,
+  ]);
+  assertEquals(seen, [true, undefined]);
+});
+
 for (const words of [[], ["--help"], ["-h"], ["help"]]) {
   Deno.test(`main() lists the commands on "${words.join(" ")}"`, async () => {
     const { code, out } = await printed(words, only(() => Promise.resolve(0)));

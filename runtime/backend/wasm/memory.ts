@@ -6,7 +6,7 @@
 
 import { BackendError } from "../../../dsl/errors.ts";
 import { align } from "./arena.ts";
-import { maximumPages } from "./assembler/module.ts";
+import { maximumPages, minimumPages } from "./assembler/module.ts";
 
 const pageBytes = 65536;
 const gibibyte = 2 ** 30;
@@ -34,7 +34,7 @@ export class EngineMemory {
    */
   constructor(shared = false) {
     try {
-      this.memory = new WebAssembly.Memory({ initial: 0, maximum: maximumPages, shared });
+      this.memory = new WebAssembly.Memory({ initial: minimumPages, maximum: maximumPages, shared });
     } catch (error) {
       throw new BackendError(
         `Cannot open a ${shared ? "shared " : ""}memory: the machine has to offer one of 4 GiB, got ${error}. ` +

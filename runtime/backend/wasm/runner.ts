@@ -4,14 +4,14 @@
  * @module
  */
 
-import { BackendError, ShapeError } from "../../../dsl/errors.ts";
-import type { Node } from "../../ir/node.ts";
+import { BackendError } from "../../../dsl/errors.ts";
 import type { StepProgram } from "../../ir/program.ts";
 import type { Feed, Numbers, Runner } from "../backend.ts";
 import { type KernelCache, type SegmentFunction, segmentName } from "./assemble.ts";
-import { axesOf, blocksOf, gather, lanes, layoutOf, scatter } from "./layout.ts";
+import { writeFeed } from "./feed.ts";
+import { axesOf, gather, layoutOf } from "./layout.ts";
 import type { StatePlace } from "./lower/lower.ts";
-import { type Place, sampleSize } from "./lower/site.ts";
+import type { Place } from "./lower/site.ts";
 import type { EngineMemory } from "./memory.ts";
 import { addressing, assemblePlan, largestBatch, planProgram, type ProgramPlan } from "./plan.ts";
 import type { Crew } from "./threads/team.ts";
@@ -142,37 +142,10 @@ class WasmRunner implements Runner {
     throw new BackendError(`Cannot run ${this.#plan.program.name}: every thread has to end its part, got ${why}.`);
   }
 
-  #feed({ count, inputs, uniforms }: Feed): void {
-    const { program: { batch, name }, lowered } = this.#plan;
+  #feed(feed: Feed): void {
+    const { name } = this.#plan.program;
     if (this.#closed) throw new BackendError(`Cannot run ${name}: it is closed.`);
     if (this.#team?.failed === true) throw new BackendError(`Cannot run ${name}: a thread failed before.`);
-    if (!Number.isInteger(count) || count < 1 || count > batch) {
-      throw new BackendError(`Cannot run ${name}: a step takes 1 to ${batch} images, got ${count}.`);
-    }
-    for (const [uniform, place] of lowered.uniforms) {
-      const value = uniform === "count" ? count : uniforms[uniform];
-      if (value === undefined) throw new BackendError(`Cannot run ${name}: uniform ${uniform} was not set.`);
-      this.#memory.floats[this.#indexOf(place)] = value;
-    }
-    for (const [input, { node, place }] of lowered.inputs) this.#write(input, node, place, inputs[input], count);
-  }
-
-  /** Puts the images side by side by eight; the rest of the last eight becomes zero. */
-  #write(name: string, node: Node, place: Place, values: Feed["inputs"][string] | undefined, count: number): void {
-    const sample = sampleSize(node.shape);
-    if (values === undefined || values.length !== count * sample) {
-      throw new ShapeError(
-        `Cannot run ${this.#plan.program.name}: input ${name} holds ${
-          count * sample
-        } numbers for ${count} images, got ${values?.length ?? "none"}.`,
-      );
-    }
-    const start = this.#indexOf(place);
-    const block = lanes * sample;
-    if (count % lanes > 0) {
-      const last = start + (blocksOf(count) - 1) * block;
-      this.#memory.floats.fill(0, last, last + block);
-    }
-    scatter(this.#memory.floats, start, axesOf(node.shape, layoutOf(node)), count, values);
+    writeFeed(this.#plan, this.#memory.floats, (place) => this.#indexOf(place), feed);
   }
 }

@@ -34,6 +34,12 @@ export interface WasmOptions {
    * so it has one thread: there, open the engine in a worker.
    */
   readonly threads?: number;
+  /**
+   * Kernels of the shape that pays under V8's flags `--no-wasm-bounds-checks,--experimental-wasm-revectorize`, which are
+   * unsafe: a mistake in a kernel then reads or writes outside its memory. Default false. Results differ in the last
+   * bits between `true` and `false`.
+   */
+  readonly turbo?: boolean;
 }
 
 /**

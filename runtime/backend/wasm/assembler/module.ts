@@ -21,6 +21,11 @@ export interface EncodedFunction {
 /** Most pages of 64 KiB a memory may have: 4 GiB. */
 export const maximumPages = 65536;
 
+/**
+ * Fewest pages a memory may have: 1 MiB. V8 checks the bounds of an access whose constant offset is larger twice.
+ */
+export const minimumPages = 16;
+
 /** Bytes of a module that imports `env.memory`, shared or not; functions call each other by position. */
 export function encodeModule(functions: readonly EncodedFunction[], shared = false): Uint8Array<ArrayBuffer> {
   const arities = [...new Set(functions.map((f) => f.parameters))];
@@ -30,7 +35,14 @@ export function encodeModule(functions: readonly EncodedFunction[], shared = fal
     section(1, vector(arities.map((n) => [0x60, ...unsigned(n), ...Array(n).fill(typeByte.i32), 0x00]))),
     section(
       2,
-      vector([[...text("env"), ...text("memory"), 0x02, shared ? 0x03 : 0x01, 0x00, ...unsigned(maximumPages)]]),
+      vector([[
+        ...text("env"),
+        ...text("memory"),
+        0x02,
+        shared ? 0x03 : 0x01,
+        ...unsigned(minimumPages),
+        ...unsigned(maximumPages),
+      ]]),
     ),
     section(3, vector(functions.map((f) => unsigned(arities.indexOf(f.parameters))))),
     section(7, vector(exported)),

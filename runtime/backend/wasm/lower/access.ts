@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Epilogue } from "../kernels/winograd/epilogue.ts";
 import type { Place, Step } from "./site.ts";
 
 /**
@@ -34,7 +35,7 @@ const roles: Readonly<Record<string, string | ((constants: Constants) => string)
   averagePoolInput: "io",
   maxPoolInput: "iiu",
   filterChunks: "iiso",
-  winograd: ({ normalize, statistics }) => `iios${normalize ? "ii" : ""}${statistics ? "ui" : ""}`,
+  winograd: ({ normalize, epilogue }) => `iios${normalize ? "ii" : ""}${epilogueRoles(epilogue)}`,
   winogradFilters: "io",
   winogradFilter: ({ normalize }) => `iiso${normalize ? "ii" : ""}`,
   winogradStatistics: "io",
@@ -57,6 +58,13 @@ const roles: Readonly<Record<string, string | ((constants: Constants) => string)
 };
 
 type Constants = Readonly<Record<string, unknown>>;
+
+/** Roles of what an epilogue of a convolution reads, and of its sums, which it clears first. */
+function epilogueRoles(epilogue: unknown): string {
+  if (epilogue === undefined) return "";
+  const { maps, tables, sums } = epilogue as Epilogue;
+  return `${"i".repeat(maps + tables)}${sums ? "u" : ""}`;
+}
 
 function inputsOf({ maps, tables }: Constants): string {
   return "i".repeat(Number(maps) + Number(tables));

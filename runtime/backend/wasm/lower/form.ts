@@ -29,6 +29,8 @@ export interface Form {
   readonly core?: Core;
   readonly maps: readonly number[];
   readonly tables: readonly Place[];
+  /** A map that nobody reads afterwards, of the value's extent: the value may take its memory. */
+  readonly over?: number;
 }
 
 /** Whether a value is cheap to compute again: it follows from one map. */

@@ -5,7 +5,7 @@
  */
 
 import type { Expr } from "../../../ir/expr.ts";
-import type { NodeOf } from "../../../ir/node.ts";
+import type { Node, NodeOf } from "../../../ir/node.ts";
 import { gradientTables, normTables, statsCombine, statsShift, sumsCombine } from "../kernels/norm.ts";
 import { layoutOf } from "../layout.ts";
 import { type Form, Joiner } from "./form.ts";
@@ -111,7 +111,19 @@ export function lowerBatchNormInput(site: Site, node: NodeOf<"batchNormInput">):
   site.read(x, "lanes");
   const centred = call("sub", joiner.add({ map: x }), joiner.add({ table: tables[0] }));
   const [a, b, c] = [0, 1, 2].map((row) => joiner.add({ table: at(target, row * channels) })) as [Expr, Expr, Expr];
-  finish(site, node, joiner.form(call("add", call("mul", gradient, a), call("add", call("mul", centred, b), c))));
+  const form = joiner.form(call("add", call("mul", gradient, a), call("add", call("mul", centred, b), c)));
+  const over = deferred === undefined && ownsMemory(site.node(g)) && endsWith(site, g, node.id);
+  finish(site, node, over ? { ...form, over: g } : form);
+}
+
+/** Whether a value shares its memory with no other. */
+function ownsMemory({ op }: Node): boolean {
+  return op === "elementwise" || op === "conv2dInput";
+}
+
+/** Whether nobody reads a gradient but its sums and, after them, the node `last`. */
+function endsWith(site: Site, g: number, last: number): boolean {
+  return site.readers.of(g)?.every(({ op, id }) => op === "batchNormSums" || id === last) === true;
 }
 
 function finish(site: Site, node: NodeOf<"batchNorm"> | NodeOf<"batchNormInput">, form: Form): void {

@@ -12,8 +12,11 @@ import { layoutOf } from "../layout.ts";
 import { type Form, Joiner, replace, type Source } from "./form.ts";
 import type { Place, Site } from "./site.ts";
 
-/** Operands and operations beyond which a pass would run out of registers. */
-const most = { maps: 5, tables: 8, operations: 24 };
+/**
+ * Operands and operations beyond which a pass would run out of registers, and maps beside the result of a convolution:
+ * it writes tile by tile, and with more maps a pass of its own, straight through memory, is faster.
+ */
+const most = { maps: 5, tables: 8, operations: 24, beside: 1 };
 
 /** Channels and pixels of a map. */
 export function extentOf(shape: Shape): MapExtent {
@@ -43,6 +46,18 @@ export function sourceOf(site: Site, id: number): Source {
 /** Puts an element-wise node off if that saves a pass over memory; false if it is better computed at once. */
 export function deferElementwise(site: Site, node: NodeOf<"elementwise">): boolean {
   if (!worthIt(site, node)) return false;
+  let form = formOf(site, node);
+  if (form.core !== undefined && form.maps.length > most.beside) {
+    for (const id of node.inputs) if (site.deferred(id)?.form.core !== undefined) site.read(id, "lanes");
+    form = formOf(site, node);
+  }
+  const fits = form.maps.length <= most.maps && form.tables.length <= most.tables && cost(form.expr) <= most.operations;
+  if (fits) site.defer(node.id, form);
+  return fits;
+}
+
+/** An element-wise node over what is in memory, and what may stay out of it. */
+function formOf(site: Site, node: NodeOf<"elementwise">): Form {
   const joiner = new Joiner();
   const operands = node.inputs.map((id) => {
     const source = site.node(id);
@@ -50,10 +65,7 @@ export function deferElementwise(site: Site, node: NodeOf<"elementwise">): boole
     if (isMap(source, node)) return joiner.add(sourceOf(site, id));
     return joiner.add({ table: site.read(id, "rows") });
   });
-  const form = joiner.form(replace(node.attrs.expr, (index) => operands[index]!));
-  const fits = form.maps.length <= most.maps && form.tables.length <= most.tables && cost(form.expr) <= most.operations;
-  if (fits) site.defer(node.id, form);
-  return fits;
+  return joiner.form(replace(node.attrs.expr, (index) => operands[index]!));
 }
 
 /** Whether a value is over a map like the node's, and some operand or reader can do without it in memory. */

@@ -176,7 +176,10 @@ export class Site {
     const deferred = this.#deferred.get(id);
     if (known !== undefined || deferred === undefined) return known;
     const node = this.node(id);
-    const place = this.allocate(storageOf(node.shape, "lanes"), isSliced(node, "lanes"));
+    const { over } = deferred.form;
+    const place = over === undefined
+      ? this.allocate(storageOf(node.shape, "lanes"), isSliced(node, "lanes"))
+      : this.read(over, "lanes");
     (deferred.lasting ? this.#computed : this.#values).set(id, place);
     storeForm(this, node, deferred.form, place);
     return place;

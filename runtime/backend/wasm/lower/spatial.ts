@@ -23,14 +23,18 @@ import { averagePoolInput, depthwise, maxPoolInput, pool } from "../kernels/wind
 import {
   winogradForward,
   winogradForwardScratch,
+  type WinogradFusion,
   winogradInput,
   winogradInputScratch,
 } from "../kernels/winograd/convolve.ts";
+import type { Epilogue } from "../kernels/winograd/epilogue.ts";
 import { winogradPays } from "../kernels/winograd/cost.ts";
 import { type FilterConstants, winogradFilters, winogradFiltersSize } from "../kernels/winograd/filters.ts";
 import { winogradFilter, winogradFilterScratch } from "../kernels/winograd/gradient.ts";
 import { winogradShape } from "../kernels/winograd/plan.ts";
-import type { Axis } from "../layout.ts";
+import { type Axis, layoutOf } from "../layout.ts";
+import type { Ending } from "./form.ts";
+import { prologueOf } from "./prologue.ts";
 import { at, type Place, sampleSize, type Site } from "./site.ts";
 
 function mapOf([, channels, height, width]: Shape): MapSize {
@@ -145,7 +149,8 @@ export function lowerConv2d(site: Site, node: NodeOf<"conv2d">): void {
   const tiled = winogradShape(input, output, [kh, kw], node.attrs);
   if (tiled !== undefined && winogradPays(tiled, site.features)) {
     const filters = { from: input.channels, to: output.channels, turned: false };
-    return runTiled(site, node, [x, w], filters, winogradForward(tiled), winogradForwardScratch(tiled));
+    const kernelOf = (fusion: WinogradFusion): Kernel => winogradForward(tiled, fusion);
+    return runTiled(site, node, [x, w], filters, kernelOf, winogradForwardScratch(tiled));
   }
   const pass = forwardPass(input, output, [kh, kw], node.attrs);
   const filter = perGroup * kh * kw;
@@ -164,7 +169,8 @@ export function lowerConv2dInput(site: Site, node: NodeOf<"conv2dInput">): void 
   const tiled = winogradShape(input, output, [kh, kw], node.attrs);
   if (tiled !== undefined && winogradPays(tiled, site.features, "input")) {
     const filters = { from: input.channels, to: output.channels, turned: true };
-    return runTiled(site, node, [g, w], filters, winogradInput(tiled), winogradInputScratch(tiled));
+    const kernelOf = (fusion: WinogradFusion): Kernel => winogradInput(tiled, fusion);
+    return runTiled(site, node, [g, w], filters, kernelOf, winogradInputScratch(tiled));
   }
   const filter = perGroup * kh * kw;
   const [gradient, weights] = [site.read(g, "lanes"), site.read(w, "rows")];
@@ -185,21 +191,37 @@ export function lowerConv2dInput(site: Site, node: NodeOf<"conv2dInput">): void 
   });
 }
 
-/** A convolution or an input gradient by Winograd: filters into the 36 planes, then tile by tile. */
+/**
+ * A convolution or an input gradient by Winograd, put off until it is known what becomes of its result: filters into the
+ * 36 planes, then tile by tile.
+ */
 function runTiled(
   site: Site,
   node: Node,
   [x, w]: Pair,
   filters: FilterConstants,
-  kernel: Kernel,
+  kernelOf: (fusion: WinogradFusion) => Kernel,
   scratchSize: number,
 ): void {
-  const [source, weights] = [site.read(x, "lanes"), site.read(w, "rows")];
-  const [transformed, scratch] = [site.allocate(winogradFiltersSize(filters)), site.allocate(scratchSize)];
-  site.step(winogradFilters(filters), weights, transformed);
-  site.produce(node, "lanes", (out) => {
-    site.step(kernel, source, transformed, out, scratch, ...site.range(node).blocks);
-  });
+  const run = (out: Place, ending?: Ending): void => {
+    const prologue = prologueOf(site, x);
+    const [source, weights] = [prologue?.map ?? site.read(x, "lanes"), site.read(w, "rows")];
+    const [transformed, scratch] = [site.allocate(winogradFiltersSize(filters)), site.allocate(scratchSize)];
+    site.step(winogradFilters(filters), weights, transformed);
+    const kernel = kernelOf({
+      ...(prologue && { normalize: prologue.activation }),
+      ...(ending && { epilogue: epilogueOf(ending) }),
+    });
+    const maps = [...prologue?.tables ?? [], ...ending?.maps ?? [], ...ending?.tables ?? []];
+    const sums = ending?.sums === undefined ? [] : [ending.sums.place];
+    site.step(kernel, source, transformed, out, scratch, ...site.range(node).blocks, ...maps, ...sums);
+  };
+  if (layoutOf(node) !== "lanes") return site.produce(node, "lanes", run);
+  site.defer(node.id, { core: { run }, expr: { fn: "input", index: 0 }, maps: [], tables: [] });
+}
+
+function epilogueOf({ store, maps, tables, sums }: Ending): Epilogue {
+  return { maps: maps.length, tables: tables.length, store, ...(sums && { sums: sums.of }) };
 }
 
 /** Filter gradient of a convolution. */
@@ -220,24 +242,24 @@ export function filterGradient(
   const range = site.range(site.node(x));
   const { input, output, groups, kernel, stride, pad } = geometry;
   const constants = { input, output, groups, kernel, stride, pad, chunk: range.chunk };
-  const [source, gradient] = [site.read(x, "lanes"), site.read(g, "lanes")];
   const tiled = winogradShape(input, output, kernel, geometry);
   if (tiled !== undefined && winogradPays(tiled, site.features, "filter")) {
+    const prologue = prologueOf(site, x);
+    const [source, gradient] = [prologue?.map ?? site.read(x, "lanes"), site.read(g, "lanes")];
     const size = sizeOf(node.shape);
     const [scratch, partial] = [site.allocate(winogradFilterScratch(tiled)), site.allocate(range.mostChunks * size)];
-    site.step(
-      winogradFilter({ ...tiled, chunk: range.chunk }),
-      source,
-      gradient,
-      scratch,
-      partial,
-      ...range.chunks,
-      range.count,
-    );
+    const fused = winogradFilter({
+      ...tiled,
+      chunk: range.chunk,
+      ...(prologue && { normalize: prologue.activation }),
+    });
+    const tables = prologue?.tables ?? [];
+    site.step(fused, source, gradient, scratch, partial, ...range.chunks, range.count, ...tables);
     return site.produce(node, "rows", (out) => {
       site.step(combineChunks({ reduction: "sum", size }), partial, out, range.chunks[1]);
     });
   }
+  const [source, gradient] = [site.read(x, "lanes"), site.read(g, "lanes")];
   const size = filterSize(constants);
   for (const [id, place] of [[x, source], [g, gradient]] as const) {
     const block = sampleSize(site.node(id).shape);

@@ -13,6 +13,7 @@ import * as f from "../../assembler/f32x4.ts";
 import { add, int, lt, min, mul, sub } from "../../assembler/i32.ts";
 import { lanes } from "../../layout.ts";
 import { chunkBlocks, type Kernel, kernel, numberBytes, presentMasks } from "../kernel.ts";
+import type { Activation } from "../activation.ts";
 import { tile } from "../micro.ts";
 import { storeFilters, taps } from "./filters.ts";
 import { turnLanes } from "./pixels.ts";
@@ -36,8 +37,8 @@ import { gradientTransform, inputTransform } from "./transform.ts";
 export interface WinogradFilterConstants extends WinogradShape {
   /** Blocks of a chunk. */
   readonly chunk: number;
-  /** Reads max(0, x · scale + shift) in place of x; two more parameters, each a number for each input channel. */
-  readonly normalize?: true;
+  /** Reads activation(x · scale + shift) in place of x; two more parameters, each a number for each input channel. */
+  readonly normalize?: Activation;
 }
 
 /** Kernel (x, g, scratch, partial [chunks][outputs][inputs][3][3], first chunk, last chunk, count[, scale, shift]). */
@@ -96,7 +97,7 @@ function build(features: Features, constants: WinogradFilterConstants): Func {
     "count",
   );
   const scaling = constants.normalize && func.params("scale", "shift");
-  const normalize = scaling && { scale: scaling[0], shift: scaling[1] };
+  const normalize = scaling && { scale: scaling[0], shift: scaling[1], activation: constants.normalize! };
   const within = (part: Planes & { readonly start: number }): Planes => {
     return { ...part, start: func.let("part", add(scratch, part.start)) };
   };

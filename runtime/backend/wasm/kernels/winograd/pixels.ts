@@ -1,5 +1,5 @@
 /**
- * Transforms one column of pixels for a chunk of channels: samples stay the lanes, or channels become them.
+ * Transforms one column of pixels for a chunk of channels, which become the lanes.
  *
  * What is read may be normalised on the way, max(0, x · scale + shift) channel by channel, so that the result of batch
  * norm and ReLU need not exist in memory.
@@ -17,10 +17,14 @@ import type { Transform } from "./transform.ts";
 
 type Pointer = Local<"i32">;
 
-/** Addresses of a number for each channel. */
+/** What follows x · scale + shift: nothing, max(0, …), or that cut at 6. */
+export type Activation = "identity" | "relu" | "relu6";
+
+/** Addresses of a number for each channel, and what is done then: ReLU unless said otherwise. */
 export interface Normalize {
   readonly scale: Pointer;
   readonly shift: Pointer;
+  readonly activation?: Activation;
 }
 
 /** Pixels of one column: where they are and, if they are normalised, a mask of ones for those inside the map. */
@@ -42,28 +46,6 @@ export interface ColumnPass {
   readonly apply: (func: Func, transform: Transform, constant: Local<"v128">, column: Column, target: Pointer) => void;
 }
 
-/** Results are [point][channel][8 samples]. */
-export function keepLanes(normalize?: Normalize): ColumnPass {
-  return {
-    normalize,
-    vectors: (width) => 2 * width,
-    apply: (func, transform, constant, column, target) => {
-      const reader = readerOf(func, column, normalize);
-      func.times(column.width, () => {
-        const read = reader.channel(0);
-        for (const half of [0, f.vectorBytes]) {
-          const values = column.pixels.map((_, i) => func.let("value", read(i, half)));
-          transform.apply(func, values, constant).forEach((result, i) => {
-            func.store(target, result, i * chunkBytes + half);
-          });
-        }
-        for (const pointer of [...column.pixels, target]) func.bump(pointer, laneBytes);
-        reader.next();
-      });
-    },
-  };
-}
-
 const four = 4;
 
 /**
@@ -82,7 +64,7 @@ export function turnLanes(present: readonly Local<"v128">[], normalize?: Normali
         present.forEach((mask, half) => {
           const channels = [0, 1, 2, 3].map((i) => {
             const channel = Math.min(first + i, width - 1);
-            const read = reader.channel(channel);
+            const read = reader(channel);
             const offset = channel * laneBytes + half * f.vectorBytes;
             const values = pixels.map((_, row) => func.let("value", f.and(read(row, offset), mask)));
             return transform.apply(func, values, constant).map((result) => func.let("result", result));
@@ -99,29 +81,39 @@ export function turnLanes(present: readonly Local<"v128">[], normalize?: Normali
   };
 }
 
-interface Reader {
-  /** Code that reads pixel `row` at an offset, for the channel so many after the current one. */
-  readonly channel: (distance: number) => (row: number, offset: number) => f.Vector;
-  /** Moves on to the next channel. */
-  readonly next: () => void;
-}
+/** Code that reads pixel `row` at an offset, for the channel so many after the first. */
+type Reader = (distance: number) => (row: number, offset: number) => f.Vector;
 
 function readerOf(func: Func, { pixels, masks, channel }: Column, normalize: Normalize | undefined): Reader {
   const plain = (row: number, offset: number): f.Vector => f.load(pixels[row]!, offset);
-  if (normalize === undefined) return { channel: () => plain, next: () => {} };
-  const at = (start: Pointer): Pointer => func.let("at", add(start, mul(channel, numberBytes)));
-  const [scales, shifts] = [at(normalize.scale), at(normalize.shift)];
+  if (normalize === undefined) return () => plain;
+  const start = func.let("start", mul(channel, numberBytes));
+  return (distance) => {
+    const normalized = normalizer(func, normalize, start, distance);
+    return (row, offset) => f.and(normalized(plain(row, offset)), masks![row]!);
+  };
+}
+
+/**
+ * Reads scale and shift of the channel `numbers` bytes into the tables, and gives the code that normalises a vector.
+ * A NaN stays one. Padding is zeros after the normalisation, not before: that is left to the caller.
+ */
+export function normalizer(
+  func: Func,
+  { scale, shift, activation = "relu" }: Normalize,
+  numbers: Int,
+  distance = 0,
+): (x: f.Vector) => f.Vector {
+  const [factor, summand] = [scale, shift].map((table) => {
+    return func.let("table", f.loadSplat(add(table, numbers), distance * numberBytes));
+  }) as [Local<"v128">, Local<"v128">];
   const zero = func.let("zero", f.splat(0));
-  return {
-    channel: (distance) => {
-      const scale = func.let("scale", f.loadSplat(scales, distance * numberBytes));
-      const shift = func.let("shift", f.loadSplat(shifts, distance * numberBytes));
-      return (row, offset) => {
-        // In this order a NaN stays one; padding is zeros after the normalisation, not before.
-        return f.and(f.pickMax(func.madd(plain(row, offset), scale, shift), zero), masks![row]!);
-      };
-    },
-    next: () => [scales, shifts].forEach((pointer) => func.bump(pointer, numberBytes)),
+  const six = activation === "relu6" ? func.let("six", f.splat(6)) : undefined;
+  return (x) => {
+    const y = func.madd(x, factor, summand);
+    if (activation === "identity") return y;
+    const positive = f.pickMax(y, zero);
+    return six === undefined ? positive : f.pickMin(positive, six);
   };
 }
 

@@ -10,7 +10,7 @@
 import type { ConvAttrs, Pair } from "../../../../ir/node.ts";
 import type { Code, Int } from "../../assembler/code.ts";
 import type { Func, Local } from "../../assembler/func.ts";
-import { add, and, div, ge, int, lt, min, mod, mul } from "../../assembler/i32.ts";
+import { add, and, div, ge, int, lt, min, mod, mul, sub } from "../../assembler/i32.ts";
 import type { MapSize } from "../convolve.ts";
 import { laneBytes } from "../kernel.ts";
 
@@ -58,10 +58,43 @@ const groupTiles = 4;
 /** Bytes by which planes are set apart from powers of two, where all 36 would meet in one cache set. */
 export const planeSkew = 64;
 
-/** Tiles of a map, in strips and groups. */
-export interface Tiling {
+/** Tiles of a map. */
+export interface Grid {
   readonly rows: number;
   readonly columns: number;
+}
+
+/** The tiles that cover a map of outputs. */
+export function gridOf({ height, width }: MapSize): Grid {
+  return { rows: Math.ceil(height / tileSize), columns: Math.ceil(width / tileSize) };
+}
+
+/** Most tiles of a group, for planes of `channels` channels. */
+export function groupOf(channels: number): number {
+  return Math.max(groupTiles, Math.floor(planeBudget / (channels * laneBytes)));
+}
+
+/** A tile of one block of eight samples: its row and column in the grid, its position in the group. */
+export interface Tile {
+  readonly block: Local<"i32">;
+  readonly row: Local<"i32">;
+  readonly column: Local<"i32">;
+  readonly place: Local<"i32">;
+}
+
+/** The tile at a position, counted from the first tile of block `first`; its group begins at position `group`. */
+export function tileAt(func: Func, { rows, columns }: Grid, first: Int, group: Int, position: Int): Tile {
+  const inBlock = func.let("inBlock", mod(position, rows * columns));
+  return {
+    block: func.let("block", add(first, div(position, rows * columns))),
+    row: func.let("row", div(inBlock, columns)),
+    column: func.let("column", mod(inBlock, columns)),
+    place: func.let("place", sub(position, group)),
+  };
+}
+
+/** Tiles of a map, in strips and groups. */
+export interface Tiling extends Grid {
   /** Most tiles of a strip. */
   readonly strip: number;
   /** Strips of a row of tiles. */
@@ -74,13 +107,11 @@ export interface Tiling {
 
 /** Cuts the output map into tiles, for planes of `channels` channels. */
 export function tilingOf({ output }: WinogradShape, channels: number): Tiling {
-  const rows = Math.ceil(output.height / tileSize);
-  const columns = Math.ceil(output.width / tileSize);
-  const strips = Math.ceil(columns / stripTiles);
-  const strip = Math.ceil(columns / strips);
-  const tiles = Math.max(groupTiles, Math.floor(planeBudget / (channels * laneBytes)));
-  const group = Math.max(1, Math.floor(tiles / strip));
-  return { rows, columns, strip, strips, group, capacity: group * strip };
+  const grid = gridOf(output);
+  const strips = Math.ceil(grid.columns / stripTiles);
+  const strip = Math.ceil(grid.columns / strips);
+  const group = Math.max(1, Math.floor(groupOf(channels) / strip));
+  return { ...grid, strip, strips, group, capacity: group * strip };
 }
 
 /** Bytes from a plane to the next. */

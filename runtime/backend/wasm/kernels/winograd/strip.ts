@@ -1,28 +1,22 @@
 /**
- * Transforms strips of tiles from a map into the 36 planes, and back.
+ * Transforms strips of tiles from a map into the 36 planes.
  *
  * Each axis is transformed in a pass of its own, a chunk of channels at a time: columns from the map into a small
- * buffer, rows from the buffer into the planes. Rows and columns outside the map read zeros and write to a place
- * that nothing reads.
+ * buffer, rows from the buffer into the planes. Rows and columns outside the map read zeros.
  *
  * @module
  */
 
-import type { Code, Int } from "../../assembler/code.ts";
-import type { Func, Local } from "../../assembler/func.ts";
+import { choose, type Int } from "../../assembler/code.ts";
+import type { Func } from "../../assembler/func.ts";
 import * as f from "../../assembler/f32x4.ts";
-import { choose } from "../../assembler/code.ts";
-import { add, min, mul, sub } from "../../assembler/i32.ts";
+import { add, mul, sub } from "../../assembler/i32.ts";
 import { mapBytes, type MapSize } from "../convolve.ts";
-import { laneBytes, numberBytes } from "../kernel.ts";
+import { laneBytes } from "../kernel.ts";
+import { storeFar } from "./far.ts";
 import type { ColumnPass } from "./pixels.ts";
 import { chunkBytes, chunkChannels, columnBytes, inside, overChunks, points, type Strip, tileSize } from "./plan.ts";
-import { outputTransform, type Transform } from "./transform.ts";
-
-type Pointer = Local<"i32">;
-
-/** One page: memory has at least this, and V8 checks accesses with larger constant offsets twice. */
-const pageBytes = 65536;
+import type { Transform } from "./transform.ts";
 
 /** Where the transformed tiles go: bytes from plane to plane, from tile to tile, from chunk to chunk of channels. */
 export interface Planes {
@@ -110,123 +104,4 @@ export function spreadStrip(
       func.bump(target, planes.tile);
     });
   });
-}
-
-/** Sums over the pixels of each sample, to be continued: [channels][2][8], of y − shift and of its square. */
-export interface Statistics {
-  readonly sums: Pointer;
-  /** Address of a number for each channel, near its mean. */
-  readonly shift: Pointer;
-}
-
-/** Moves the tiles of a strip, from tile `tile` on, out of the planes into the output map. */
-export function gatherStrip(
-  func: Func,
-  { map, first }: { readonly map: MapSize; readonly first: Int },
-  strip: Strip,
-  { buffer, zeros: waste }: Room,
-  planes: Planes,
-  tile: Int,
-  statistics?: Statistics,
-): void {
-  const constant = func.let("constant", f.splat(outputTransform.constant));
-  const pixelBytes = map.channels * laneBytes;
-  const target = add(first, mul(strip.block, mapBytes(map)));
-  const rows = Array.from({ length: tileSize }, (_, i) => {
-    const row = func.let("row", add(strip.row, i));
-    return {
-      start: func.let("start", add(target, mul(row, map.width * pixelBytes))),
-      present: func.let("present", inside(row, map.height)),
-    };
-  });
-  const recording = statistics && {
-    ...statistics,
-    masks: rows.map(({ present }) => func.let("mask", f.splatInt(sub(0, present)))),
-  };
-  func.for("tile", 0, strip.tiles, (index) => {
-    const column = func.let("column", add(strip.column, mul(index, tileSize)));
-    const columns = map.width % tileSize === 0 ? tileSize : func.let("columns", min(sub(map.width, column), tileSize));
-    overChunks(func, map.channels, (chunk, width) => {
-      const start = add(planes.start, add(mul(chunk, planes.chunk), mul(add(tile, index), planes.tile)));
-      gatherRows(func, constant, func.let("p", start), planes.plane, func.let("q", add(buffer, 0)), width);
-      const place = func.let("place", add(mul(column, pixelBytes), mul(chunk, chunkBytes)));
-      const from = func.let("from", add(buffer, 0));
-      func.times(columns, () => {
-        const pixels = rows.map(({ start, present }) => {
-          return func.let("pixel", choose(present, add(start, place), add(waste, 0)));
-        });
-        const record = recording && {
-          sums: func.let("sums", add(recording.sums, mul(chunk, chunkChannels * 2 * laneBytes))),
-          shift: func.let("shift", add(recording.shift, mul(chunk, chunkChannels * numberBytes))),
-          masks: recording.masks,
-        };
-        gatherColumn(func, constant, from, pixels, width, record);
-        func.bump(from, columnBytes - width * laneBytes);
-        func.bump(place, pixelBytes);
-      });
-    });
-  });
-}
-
-/** Transforms the rows of a tile of products into the buffer. */
-function gatherRows(func: Func, constant: Local<"v128">, p: Pointer, plane: number, q: Pointer, width: number): void {
-  func.times(points, () => {
-    func.times(width, () => {
-      for (const half of [0, f.vectorBytes]) {
-        const values = Array.from({ length: points }, (_, i) => func.let("value", loadFar(p, i * plane + half)));
-        outputTransform.apply(func, values, constant).forEach((result, i) => {
-          func.store(q, result, i * columnBytes + half);
-        });
-      }
-      for (const pointer of [p, q]) func.bump(pointer, laneBytes);
-    });
-    func.bump(p, points * plane - width * laneBytes);
-    func.bump(q, chunkBytes - width * laneBytes);
-  });
-}
-
-/** Transforms one column of a tile from the buffer into the map. */
-function gatherColumn(
-  func: Func,
-  constant: Local<"v128">,
-  from: Pointer,
-  pixels: readonly Pointer[],
-  width: number,
-  statistics?: Statistics & { readonly masks: readonly Local<"v128">[] },
-): void {
-  func.times(width, () => {
-    const shift = statistics && func.let("shift", f.loadSplat(statistics.shift));
-    for (const half of [0, f.vectorBytes]) {
-      const values = Array.from({ length: points }, (_, i) => func.let("value", f.load(from, i * chunkBytes + half)));
-      const results = outputTransform.apply(func, values, constant).map((result) => func.let("y", result));
-      results.forEach((y, i) => func.store(pixels[i]!, y, half));
-      if (statistics === undefined) continue;
-      const [sum, squares] = [0, laneBytes].map((part) => func.let("sum", f.load(statistics.sums, part + half)));
-      results.forEach((y, i) => {
-        func.set(y, f.and(f.sub(y, shift!), statistics.masks[i]!));
-        func.set(sum!, f.add(sum!, y));
-        func.set(squares!, func.madd(y, y, squares!));
-      });
-      func.store(statistics.sums, sum!, half);
-      func.store(statistics.sums, squares!, laneBytes + half);
-    }
-    for (const pointer of [from, ...pixels]) func.bump(pointer, laneBytes);
-    if (statistics !== undefined) {
-      func.bump(statistics.sums, 2 * laneBytes);
-      func.bump(statistics.shift, numberBytes);
-    }
-  });
-}
-
-function near(offset: number): boolean {
-  return offset + f.vectorBytes <= pageBytes;
-}
-
-function storeFar(func: Func, pointer: Pointer, value: f.Vector, offset: number): void {
-  if (near(offset)) func.store(pointer, value, offset);
-  else func.store(add(pointer, offset), value);
-}
-
-function loadFar(pointer: Pointer, offset: number): Code<"v128"> {
-  return near(offset) ? f.load(pointer, offset) : f.load(add(pointer, offset));
 }

@@ -1,0 +1,130 @@
+/**
+ * What a Winograd convolution does with a result before it is written, so that what follows reads it from registers.
+ *
+ * @module
+ */
+
+import { call, type Expr, input } from "../../../../ir/expr.ts";
+import type { Int } from "../../assembler/code.ts";
+import type { Func, Local } from "../../assembler/func.ts";
+import * as f from "../../assembler/f32x4.ts";
+import { add, int, mul, sub } from "../../assembler/i32.ts";
+import { evaluator } from "../expression.ts";
+import { laneBytes, numberBytes } from "../kernel.ts";
+import { loadFar, storeFar } from "./far.ts";
+
+type Pointer = Local<"i32">;
+
+/** Bytes of the two sums of one channel, for each of eight samples. */
+const sumBytes = 2 * laneBytes;
+
+/** What is stored in place of a convolution's result, and what is summed up on the way. */
+export interface Epilogue {
+  /** Maps of the output's shape that are read beside the result; one may be the output itself. */
+  readonly maps: number;
+  /** Tables of a number for each output channel. */
+  readonly tables: number;
+  /** What is stored. Input 0 is the convolution's result; then come the maps, then the tables. */
+  readonly store: Expr;
+  /** Two factors, over these inputs and a last one, the stored value: summed are the first, and their product. */
+  readonly sums?: readonly [Expr, Expr];
+}
+
+/** Sums of y − near and of its square; the table is near, a number close to the mean of each channel. */
+export const spreadAround: Epilogue = {
+  maps: 0,
+  tables: 1,
+  store: input(0),
+  sums: [call("sub", input(2), input(1)), call("sub", input(2), input(1))],
+};
+
+/** An epilogue and the parameters it takes. */
+export interface Ending {
+  readonly epilogue: Epilogue;
+  readonly maps: readonly Pointer[];
+  /** How far each map lies behind the output. */
+  readonly distances: readonly Pointer[];
+  readonly tables: readonly Pointer[];
+  /** Sums [blocks][channels][2][8]. */
+  readonly sums?: Pointer;
+}
+
+/** Declares the parameters of an epilogue: maps, tables, sums. */
+export function endingOf(func: Func, epilogue: Epilogue, y: Pointer): Ending {
+  const named = (name: string, count: number): Pointer[] => {
+    return func.params(...Array.from({ length: count }, (_, i) => `${name}${i}`));
+  };
+  const maps = named("map", epilogue.maps);
+  const tables = named("table", epilogue.tables);
+  const sums = epilogue.sums && func.params("sums")[0];
+  const distances = maps.map((map) => func.let("distance", sub(map, y)));
+  return { epilogue, maps, distances, tables, ...(sums && { sums }) };
+}
+
+/** Writes results channel by channel. */
+export interface Channels {
+  /** Reads what belongs to a channel. */
+  readonly begin: () => Channel;
+  /** Moves on to the next channel. */
+  readonly next: () => void;
+}
+
+/** Writes results of one channel. */
+export interface Channel {
+  /** Begins with the lower or upper four samples, `half` bytes into a lane. */
+  readonly begin: (half: number) => Four;
+}
+
+/** Writes results of four samples. */
+export interface Four {
+  /** Writes a result at an offset from a pixel of the output. */
+  readonly store: (result: Local<"v128">, pixel: Pointer, offset: number) => void;
+  readonly end: () => void;
+}
+
+/** Writes the results of a tile of block `block`, as they are or through an epilogue. */
+export function writerOf(func: Func, ending: Ending | undefined, block: Int, channels: number): Channels {
+  if (ending === undefined) {
+    const four: Four = { store: (result, pixel, offset) => storeFar(func, pixel, result, offset), end: () => {} };
+    return { begin: () => ({ begin: () => four }), next: () => {} };
+  }
+  const { epilogue, distances } = ending;
+  const numbers = ending.tables.length > 0 ? func.let("numbers", int(0)) : undefined;
+  const sums = ending.sums && func.let("sums", add(ending.sums, mul(block, channels * sumBytes)));
+  return {
+    begin: () => {
+      const tables = ending.tables.map((table) => func.let("table", f.loadSplat(add(table, numbers!))));
+      return { begin: (half) => fourOf(func, epilogue, distances, tables, sums, half) };
+    },
+    next: () => {
+      if (numbers !== undefined) func.bump(numbers, numberBytes);
+      if (sums !== undefined) func.bump(sums, sumBytes);
+    },
+  };
+}
+
+function fourOf(
+  func: Func,
+  { store, sums: factors }: Epilogue,
+  distances: readonly Pointer[],
+  tables: readonly Local<"v128">[],
+  sums: Pointer | undefined,
+  half: number,
+): Four {
+  const totals = sums && [0, laneBytes].map((part) => func.let("total", f.load(sums, part + half)));
+  return {
+    store: (result, pixel, offset) => {
+      const maps = distances.map((distance) => func.let("map", loadFar(func.let("at", add(pixel, distance)), offset)));
+      const stored = func.local("v128", "stored");
+      const code = evaluator(func, [result, ...maps, ...tables, stored]);
+      func.set(stored, code(store));
+      storeFar(func, pixel, stored, offset);
+      if (totals === undefined || factors === undefined) return;
+      const [sum, product] = totals as [Local<"v128">, Local<"v128">];
+      const [a, b] = factors.map((factor) => func.let("factor", code(factor))) as [Local<"v128">, Local<"v128">];
+      func.set(sum, f.add(sum, a));
+      func.set(product, func.madd(a, b, product));
+    },
+    end: () => totals?.forEach((total, i) => func.store(sums!, total, i * laneBytes + half)),
+  };
+}
