@@ -79,7 +79,6 @@ const rows: Readonly<Record<string, KernelRow>> = {
   winogradStatistics: { of: "batch norm" },
   convolve: direct,
   depthwise: direct,
-  filterChunks: filter,
   filterProduct: filter,
   filterLanes: filter,
   product: {

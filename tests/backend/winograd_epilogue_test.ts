@@ -7,7 +7,8 @@ import {
   winogradInput,
   winogradInputScratch,
 } from "../../runtime/backend/wasm/kernels/winograd/convolve.ts";
-import { type Epilogue, spreadAround } from "../../runtime/backend/wasm/kernels/winograd/epilogue.ts";
+import type { Epilogue } from "../../runtime/backend/wasm/kernels/epilogue.ts";
+import { spreadAround } from "../../runtime/backend/wasm/kernels/winograd/epilogue.ts";
 import { winogradFilters, winogradFiltersSize } from "../../runtime/backend/wasm/kernels/winograd/filters.ts";
 import { winogradStatistics, winogradSumsSize } from "../../runtime/backend/wasm/kernels/winograd/statistics.ts";
 import { call, evaluate, input, value } from "../../runtime/ir/expr.ts";

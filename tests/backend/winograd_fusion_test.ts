@@ -8,7 +8,7 @@ import {
 import { spreadAround } from "../../runtime/backend/wasm/kernels/winograd/epilogue.ts";
 import { winogradFilters, winogradFiltersSize } from "../../runtime/backend/wasm/kernels/winograd/filters.ts";
 import { winogradFilter, winogradFilterScratch } from "../../runtime/backend/wasm/kernels/winograd/gradient.ts";
-import type { Activation } from "../../runtime/backend/wasm/kernels/winograd/pixels.ts";
+import type { Activation } from "../../runtime/backend/wasm/kernels/activation.ts";
 import { winogradStatistics, winogradSumsSize } from "../../runtime/backend/wasm/kernels/winograd/statistics.ts";
 import {
   Bench,

@@ -86,6 +86,12 @@ export function fusingCases(): Case[] {
     return [
       made("a residual block and its gradients", residual),
       made("batch norm before its activation, read in memory and on load", early),
+      made("two convolutions, their sum and a mask", (chain) => {
+        const [x, y] = [chain.map("x"), chain.map("y")];
+        const sum = chain.of(call("mul", call("add", a, b), behindOf(c)), chain.conv(x), chain.conv(y), x);
+        chain.sketch.output("sums", chain.sums(sum, y, chain.stats(y))).output("sum", chain.conv(sum));
+      }),
+      made("input gradients of stride 2, joined, masked and summed up", strided),
       made("ReLU6 between convolutions", (chain) => {
         const y = chain.conv(chain.map("x"));
         const middle = chain.of(relu6, chain.norm(y, chain.stats(y), chain.gamma()));
@@ -164,6 +170,35 @@ function early(chain: Chain): void {
   sketch.output("sum", sketch.sum(active, [2, 3]));
   sketch.output("most", sketch.pool("maxPool", active, { kernel: [2, 2], stride: [2, 2], pad: [0, 0] }));
   sketch.output("square", chain.of(call("square", a), active));
+}
+
+/** What reaches the block before one that halves the map: from its convolution and from its shortcut. */
+function strided(chain: Chain): void {
+  const { sketch, batch, channels, size } = chain;
+  const half = Math.ceil(size / 2);
+  const g = sketch.images("half", [batch, channels, half, half], { poisoned: true });
+  const step = [2, 2] as const;
+  const wide = sketch.conv2dInput(g, chain.weight(), { stride: step, pad: [1, 1], groups: 1 }, [size, size]);
+  const w = sketch.parameter("shortcut", [channels, channels, 1, 1], between(-0.5, 0.5));
+  const narrow = sketch.conv2dInput(g, w, { stride: step, pad: [0, 0], groups: 1 }, [size, size]);
+  const x = chain.map("x");
+  const [stats, gamma] = [chain.stats(x), chain.gamma()];
+  const alone = chain.of(behind, narrow, chain.map("mask"));
+  sketch.output("alone", chain.sums(alone, x, stats));
+  const masked = chain.of(
+    behind,
+    sketch.conv2dInput(g, chain.weight(), { stride: step, pad: [1, 1], groups: 1 }, [size, size]),
+    chain.map("other"),
+  );
+  sketch.output("masked", chain.sums(masked, x, stats)).output("kept", masked);
+  const joined = chain.of(
+    call("mul", call("add", a, b), behindOf(c)),
+    wide,
+    sketch.conv2dInput(g, w, { stride: step, pad: [0, 0], groups: 1 }, [size, size]),
+    x,
+  );
+  const sums = chain.sums(joined, x, stats);
+  sketch.output("sums", sums).output("dx", chain.normInput(joined, x, stats, gamma, sums));
 }
 
 /** A convolution and a normalised map, read in a segment that may be skipped and in the one behind it. */

@@ -77,8 +77,9 @@ Deno.test("wasm lets no padding leak, whatever it holds", async () => {
     const backend = wasm();
     const expected = await inSession(clean, (session) => stepResults(session, given), { backend });
     const found = await inSession(hostile, (session) => stepResults(session, masked), { backend });
-    // Poisoning cuts fused kernels, so last bits may differ; a leak would be NaN.
-    assertClose(found, expected, FLOAT32, `${count} images:`);
+    // Poisoning cuts fused kernels, so last bits may differ, and a bias before batch norm has gradients of rounding; a
+    // leak would be NaN.
+    assertClose(found, expected, FLOAT32, `${count} images:`, 0.1);
   }
   assertEquals(wasm().precision, "float32");
 });

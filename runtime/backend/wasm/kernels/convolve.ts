@@ -4,137 +4,243 @@
  * @module
  */
 
-import type { Code, Int } from "../assembler/code.ts";
+import type { Int } from "../assembler/code.ts";
 import { type Features, Func, type Local } from "../assembler/func.ts";
 import * as f from "../assembler/f32x4.ts";
-import { add, int, lt, max, min, mul, sub } from "../assembler/i32.ts";
-import type { Pair } from "../../../ir/node.ts";
-import { type Kernel, kernel, laneBytes, overBlocks } from "./kernel.ts";
-import { clearTile, micro, multiplyTile, overTiles, storeTile, tile } from "./micro.ts";
+import { add, int, lt, mul, sub } from "../assembler/i32.ts";
+import { type Activation, normalizeOf } from "./activation.ts";
+import { type Ending, endingOf, endingOfBlock, type Epilogue, finish, overChannels } from "./epilogue.ts";
+import { type Kernel, kernel, laneBytes, numberBytes } from "./kernel.ts";
+import { type Lines, linesOf, linesSize } from "./lines.ts";
+import { clearTile, type Micro, micro, multiplyTile, overTiles, storeTile, tile } from "./micro.ts";
+import {
+  type Convolution,
+  type ConvolutionPart,
+  guarded,
+  type KernelPass,
+  mapBytes,
+  outputPixel,
+  overTaps,
+  type Pass,
+  passesOf,
+  type TapRange,
+  tapRange,
+} from "./pass.ts";
 
-/** A map of lanes: [blocks][height][width][channels][8]. */
-export interface MapSize {
-  readonly height: number;
-  readonly width: number;
-  readonly channels: number;
+export { mapBytes, type MapSize } from "./pass.ts";
+
+/** Constants of a convolution, or of the gradient of its input. */
+export interface ConvolveConstants {
+  readonly convolution: Convolution;
+  readonly part: ConvolutionPart;
+  /** Reads activation(x · scale + shift) in place of x, zeros around it. */
+  readonly normalize?: Activation;
+  /** What becomes of the result. */
+  readonly epilogue?: Epilogue;
 }
 
-/**
- * One pass over a map: output pixel start + i · step takes the input pixels i · stride + offset + tap.
- *
- * A convolution is one pass with step 1. The gradient of a convolution of stride s is s² passes of step s, one for
- * each remainder of the pixel's position: the taps that meet it are every s-th of the kernel.
- */
-export interface Pass {
-  readonly input: MapSize;
-  readonly output: MapSize;
-  readonly groups: number;
-  readonly taps: Pair;
-  readonly start: Pair;
-  readonly step: Pair;
-  /** Output pixels of this pass. */
-  readonly count: Pair;
-  readonly stride: Pair;
-  readonly offset: Pair;
-}
-
-/** Numbers of the packed weights of a pass: [groups][⌈out/4⌉][taps][in][4] per group. */
+/** Numbers of the packed weights of a pass: [groups][⌈out/4⌉][taps][in][4], in and out of one group. */
 export function packedSize({ input, output, groups, taps }: Pass): number {
   const tiles = Math.ceil(output.channels / groups / tile);
   return groups * tiles * taps[0] * taps[1] * (input.channels / groups) * tile;
 }
 
-/** Kernel (x, packed weights, y, first block, last block). */
-export function convolve(pass: Pass): Kernel {
-  return kernel("convolve", pass, build);
+/** Numbers of the packed weights of passes, one after the other. */
+export function packedSizes(passes: readonly Pass[]): number {
+  return passes.reduce((sum, pass) => sum + packedSize(pass), 0);
 }
 
-function build(features: Features, pass: Pass): Func {
-  const { input, output, groups, taps, count } = pass;
-  const [from, to] = [input.channels / groups, output.channels / groups];
-  const tiles = Math.ceil(to / tile);
+/**
+ * Kernel (x, w, y[, scratch], first block, last block[, scale, shift][, maps…, tables…[, sums]]).
+ *
+ * w holds the packed weights of each pass, one after the other. Scratch, scale and shift are there if x is normalised.
+ * For an input gradient x is the gradient of the output.
+ */
+export function convolve(constants: ConvolveConstants): Kernel {
+  return kernel("convolve", constants, build);
+}
+
+/** Numbers of scratch memory of a `convolve` that normalises, for each thread. */
+export function convolveScratch({ convolution, part }: ConvolveConstants): number {
+  return linesSize(passesOf(inChunks(convolution, part), part));
+}
+
+/** Weights of so many bytes stay in a first-level cache beside a few pixels. */
+const weightBudget = 16 * 1024;
+
+/** Bytes of the pixels, and most of them, that pass by each tile of larger weights. */
+const chunkBudget = 64 * 1024;
+const mostPixels = 16;
+
+/**
+ * Pixels of a 1×1 convolution need not come row by row: as rows of one pixel memory is passed over straight on, in
+ * longer ones each tile of the weights is fetched less often.
+ */
+function inChunks(convolution: Convolution, part: ConvolutionPart): Convolution {
+  const { input, output, groups, kernel, stride, pad } = convolution;
+  if (![...kernel, ...stride].every((size) => size === 1) || pad.some((size) => size > 0)) return convolution;
+  const pixels = input.height * input.width;
+  const weights = input.channels * output.channels / groups * f.vectorBytes / tile;
+  const from = part === "forward" ? input : output;
+  const most = weights <= weightBudget ? 1 : Math.min(mostPixels, chunkBudget / (from.channels * laneBytes));
+  let width = Math.max(1, Math.floor(most));
+  while (pixels % width > 0) width--;
+  const size = { height: pixels / width, width };
+  return { ...convolution, input: { ...input, ...size }, output: { ...output, ...size } };
+}
+
+function build(features: Features, constants: ConvolveConstants): Func {
+  const { convolution, part } = constants;
+  const passes = passesOf(inChunks(convolution, part), part);
+  const { input, output } = passes[0]!;
+  const most = Math.max(...passes.map(({ count }) => count[0]));
   const func = new Func("convolve", features);
-  const [x, w, y, first, last] = func.params("x", "w", "y", "first", "last");
+  const [x, w, y] = func.params("x", "w", "y");
+  const scratch = constants.normalize && func.params("scratch")[0];
+  const [first, last] = func.params("first", "last");
+  const normalize = normalizeOf(func, constants.normalize);
+  const ending = endingOf(func, constants.epilogue, y);
   const registers = micro(func);
-  overBlocks(func, [first, last], [x, y], [mapBytes(input), mapBytes(output)], ([source, target]) => {
-    func.for("row", 0, count[0], (i) => {
-      const rows = tapRange(func, pass, 0, i);
-      func.for("group", 0, groups, (group) => {
-        overTiles(func, to, (position, width) => {
-          const index = add(mul(group, tiles), position);
-          const weights = func.let("weights", add(w, mul(index, taps[0] * taps[1] * from * f.vectorBytes)));
-          func.for("column", 0, count[1], (j) => {
-            const columns = tapRange(func, pass, 1, j);
-            clearTile(func, registers, width);
-            overTaps(func, rows, (row) => {
-              const pixel = add(mul(add(rows.origin, row), input.width), add(columns.origin, columns.first));
-              const channel = mul(group, from);
-              const b = func.let("b", add(source!, mul(add(mul(pixel, input.channels), channel), laneBytes)));
-              const tap = add(mul(row, taps[1]), columns.first);
-              const a = func.let("a", add(weights, mul(tap, from * f.vectorBytes)));
-              if (groups === 1) {
-                const depth = func.let("depth", mul(sub(columns.last, columns.first), from));
-                guarded(func, columns, () => multiplyTile(func, registers, a, b, depth, width));
-                return;
-              }
-              overTaps(func, columns, () => {
-                multiplyTile(func, registers, a, b, from, width);
-                func.bump(b, (input.channels - from) * laneBytes);
-              });
-            });
-            const pixel = outputPixel(pass, i, j);
-            const channel = add(mul(group, to), mul(position, tile));
-            const place = add(mul(pixel, output.channels), channel);
-            storeTile(func, registers, func.let("target", add(target!, mul(place, laneBytes))), width);
-          });
-        });
-      });
+  const outputRows = piecesOf(passes, w);
+  const pixelwise = packedSizes(passes) * numberBytes <= weightBudget;
+  func.for("block", first, last, (block) => {
+    const source = func.let("source", add(x, mul(block, mapBytes(input))));
+    const target = func.let("target", add(y, mul(block, mapBytes(output))));
+    const blockEnding = ending && endingOfBlock(func, ending, block, output.channels);
+    const lines = linesOf(func, passes, source, normalize && { ...normalize, scratch: scratch! });
+    const write = (place: Int, channel: Int, width: number): void => {
+      const at = func.let("at", add(target, mul(place, laneBytes)));
+      if (blockEnding === undefined) storeTile(func, registers, at, width);
+      else finishTile(func, registers, blockEnding, channel, at, width);
+    };
+    func.for("row", 0, most, (row) => {
+      lines.prepare(row);
+      for (const pieces of outputRows) {
+        const run = (): void => convolveRow(func, { pieces, pixelwise, registers, lines, write }, row);
+        const { count } = pieces[0]!.pass;
+        if (count[0] < most) func.if(lt(row, count[0]), run);
+        else run();
+      }
     });
   });
   return func;
 }
 
-/** Bytes of eight samples of a map. */
-export function mapBytes({ height, width, channels }: MapSize): number {
-  return height * width * channels * laneBytes;
+/** A pass and its packed weights. */
+interface Piece {
+  readonly pass: KernelPass;
+  readonly weights: Int;
 }
 
-/** Index of an output pixel of a pass. */
-export function outputPixel({ start, step, output }: Pass, i: Int, j: Int): Code<"i32"> {
-  return add(mul(add(mul(i, step[0]), start[0]), output.width), add(mul(j, step[1]), start[1]));
+/** Passes by the rows of the output that they write, and where their weights are. */
+function piecesOf(passes: readonly KernelPass[], w: Local<"i32">): Piece[][] {
+  let before = 0;
+  const pieces = passes.map((pass) => {
+    const weights = add(w, before);
+    before += packedSize(pass) * numberBytes;
+    return { pass, weights };
+  });
+  return Object.values(Object.groupBy(pieces, ({ pass }) => pass.start[0])) as Piece[][];
 }
 
-/** The taps of one axis that meet the input: `first` ≤ tap < `last`; tap 0 is at `origin`. */
-export interface TapRange {
-  readonly origin: Local<"i32">;
-  readonly first: Int;
-  readonly last: Int;
-  /** Whether there may be none. */
-  readonly empty: boolean;
+/** What a row of the output is computed from and with; `write` gets a place in lanes from the start of the map. */
+interface RowWork {
+  readonly pieces: readonly Piece[];
+  /** Whether the pixels are the outer loop: the row is written straight on then. */
+  readonly pixelwise: boolean;
+  readonly registers: Micro;
+  readonly lines: Lines;
+  readonly write: (place: Int, channel: Int, width: number) => void;
 }
 
-/** Range of taps of output pixel `i` along an axis; constant where no tap of any pixel leaves the input. */
-export function tapRange(func: Func, { input, taps, count, stride, offset }: Pass, axis: 0 | 1, i: Int): TapRange {
-  const size = axis === 0 ? input.height : input.width;
-  const origin = func.let("origin", add(mul(i, stride[axis]), offset[axis]));
-  const furthest = (count[axis] - 1) * stride[axis] + offset[axis];
-  const low = offset[axis] < 0;
-  const high = furthest + taps[axis] > size;
-  return {
-    origin,
-    first: low ? func.let("firstTap", max(sub(0, origin), 0)) : 0,
-    last: high ? func.let("lastTap", min(sub(size, origin), taps[axis])) : taps[axis],
-    empty: taps[axis] === 0 || offset[axis] + taps[axis] <= 0 || furthest >= size,
-  };
+/** Computes a row, pixel by pixel or tile by tile. */
+function convolveRow(func: Func, work: RowWork, i: Local<"i32">): void {
+  if (!work.pixelwise) {
+    for (const { pass, weights } of work.pieces) {
+      const rows = tapRange(func, pass, 0, i);
+      overOutputs(func, pass, (...tile) => {
+        func.for("column", 0, pass.count[1], (j) => {
+          convolveTile(func, work, pass, weights, [i, j], [rows, tapRange(func, pass, 1, j)], tile);
+        });
+      });
+    }
+    return;
+  }
+  const rows = work.pieces.map(({ pass }) => tapRange(func, pass, 0, i));
+  const most = Math.max(...work.pieces.map(({ pass }) => pass.count[1]));
+  func.for("column", 0, most, (j) => {
+    work.pieces.forEach(({ pass, weights }, index) => {
+      const run = (): void => {
+        const columns = tapRange(func, pass, 1, j);
+        overOutputs(func, pass, (...tile) => {
+          convolveTile(func, work, pass, weights, [i, j], [rows[index]!, columns], tile);
+        });
+      };
+      if (pass.count[1] < most) func.if(lt(j, pass.count[1]), run);
+      else run();
+    });
+  });
 }
 
-/** Runs `body` if a range holds any tap. */
-export function guarded(func: Func, { first, last, empty }: TapRange, body: () => void): void {
-  if (empty) func.if(lt(first, last), body);
-  else body();
+/** Group, tile of its outputs, and channels of the tile. */
+type OutputTile = readonly [group: Int, position: Int, width: number];
+
+function overOutputs(func: Func, { output, groups }: Pass, body: (...tile: OutputTile) => void): void {
+  func.for("group", 0, groups, (group) => {
+    overTiles(func, output.channels / groups, (position, width) => body(group, position, width));
+  });
 }
 
-/** Runs `body` for every tap of a range. */
-export function overTaps(func: Func, { first, last }: TapRange, body: (tap: Code<"i32">) => void): void {
-  func.for("tap", first, last, (tap) => body(int(tap)));
+/** Computes one tile of channels of an output pixel. */
+function convolveTile(
+  func: Func,
+  { registers, lines, write }: RowWork,
+  pass: Pass,
+  w: Int,
+  [i, j]: readonly [Int, Int],
+  [rows, columns]: readonly [TapRange, TapRange],
+  [group, position, width]: OutputTile,
+): void {
+  const { input, output, groups, taps } = pass;
+  const [from, to] = [input.channels / groups, output.channels / groups];
+  const index = add(mul(group, Math.ceil(to / tile)), position);
+  const weights = func.let("weights", add(w, mul(index, taps[0] * taps[1] * from * f.vectorBytes)));
+  clearTile(func, registers, width);
+  overTaps(func, rows, (row) => {
+    const pixel = add(columns.origin, columns.first);
+    const lane = add(mul(pixel, input.channels), mul(group, from));
+    const b = func.let("b", add(lines.at(add(rows.origin, row)), mul(lane, laneBytes)));
+    const tap = add(mul(row, taps[1]), columns.first);
+    const a = func.let("a", add(weights, mul(tap, from * f.vectorBytes)));
+    if (groups === 1) {
+      guarded(func, columns, () => multiplyTile(func, registers, a, b, depthOf(func, columns, from), width));
+      return;
+    }
+    overTaps(func, columns, () => {
+      multiplyTile(func, registers, a, b, from, width);
+      func.bump(b, (input.channels - from) * laneBytes);
+    });
+  });
+  const channel = add(mul(group, to), mul(position, tile));
+  write(add(mul(outputPixel(pass, i, j), output.channels), channel), channel, width);
+}
+
+/** Steps of a product over a range of taps and all channels. */
+function depthOf(func: Func, { first, last }: TapRange, channels: number): Int {
+  if (typeof first === "number" && typeof last === "number") return (last - first) * channels;
+  return func.let("depth", mul(sub(last, first), channels));
+}
+
+/** Writes the sums of a tile of channels through an epilogue. */
+function finishTile(
+  func: Func,
+  { sums }: Micro,
+  ending: Ending,
+  channel: Int,
+  at: Local<"i32">,
+  width: number,
+): void {
+  overChannels(func, ending, func.let("channel", int(channel)), width, (state, i) => {
+    finish(func, ending, state, sums.slice(2 * i, 2 * i + 2), at, i * laneBytes);
+  });
 }

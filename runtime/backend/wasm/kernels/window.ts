@@ -1,5 +1,5 @@
 /**
- * Windows channel by channel: depthwise convolution, pooling and its gradients.
+ * Windows channel by channel: pooling and its gradients.
  *
  * @module
  */
@@ -9,41 +9,9 @@ import { type Features, Func, type Local } from "../assembler/func.ts";
 import * as f from "../assembler/f32x4.ts";
 import { add, div, max, min, mul, sub } from "../assembler/i32.ts";
 import type { PoolAttrs } from "../../../ir/node.ts";
-import { mapBytes, type MapSize, outputPixel, overTaps, type Pass, type TapRange, tapRange } from "./convolve.ts";
-import { type Kernel, kernel, laneBytes, nest, numberBytes, overBlocks } from "./kernel.ts";
+import { type Kernel, kernel, laneBytes, nest, overBlocks } from "./kernel.ts";
 import { clearTile, type Micro, micro, overTiles, storeTile, tile } from "./micro.ts";
-
-/** Kernel (x, weights packed [taps][channels], y, first block, last block): every channel has its own filter. */
-export function depthwise(pass: Pass): Kernel {
-  return kernel("depthwise", pass, (features) => {
-    const func = new Func("depthwise", features);
-    const [x, w, y, first, last] = func.params("x", "w", "y", "first", "last");
-    const registers = micro(func);
-    const { sums, weights, spread } = registers;
-    const channels = pass.input.channels;
-    overBlocks(func, [first, last], [x, y], [mapBytes(pass.input), mapBytes(pass.output)], ([source, target]) => {
-      overPixels(func, pass, ([rows, columns], pixel) => {
-        overTiles(func, channels, (position, width) => {
-          clearTile(func, registers, width);
-          overWindow(func, pass.input, rows, columns, source!, position, (at, row, column) => {
-            const tap = add(mul(row, pass.taps[1]), column);
-            const place = mul(add(mul(tap, channels), mul(position, tile)), numberBytes);
-            func.set(weights, f.load(add(w, place)));
-            for (let i = 0; i < width; i++) {
-              func.set(spread, f.broadcast(weights, i));
-              for (const half of [0, 1]) {
-                const sum = sums[2 * i + half]!;
-                func.set(sum, func.madd(spread, f.load(at, i * laneBytes + half * f.vectorBytes), sum));
-              }
-            }
-          });
-          storeTile(func, registers, channelAt(func, target!, pixel, channels, position), width);
-        });
-      });
-    });
-    return func;
-  });
-}
+import { mapBytes, type MapSize, outputPixel, overTaps, type Pass, type TapRange, tapRange } from "./pass.ts";
 
 /** Kernel (x, y, first block, last block): mean (padding counts as zeros) or maximum of windows. */
 export function pool(constants: { readonly pass: Pass; readonly take: "mean" | "max" }): Kernel {
@@ -168,13 +136,13 @@ function overWindow(
   columns: TapRange,
   source: Local<"i32">,
   position: Int,
-  body: (at: Local<"i32">, row: Int, column: Int) => void,
+  body: (at: Local<"i32">) => void,
 ): void {
   overTaps(func, rows, (row) => {
     const line = func.let("line", mul(add(rows.origin, row), width));
     overTaps(func, columns, (column) => {
       const pixel = add(line, add(columns.origin, column));
-      body(channelAt(func, source, pixel, channels, position), row, column);
+      body(channelAt(func, source, pixel, channels, position));
     });
   });
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Epilogue } from "../kernels/winograd/epilogue.ts";
+import type { Epilogue } from "../kernels/epilogue.ts";
 import type { Place, Step } from "./site.ts";
 
 /**
@@ -29,12 +29,14 @@ const roles: Readonly<Record<string, string | ((constants: Constants) => string)
   kthSmallest: "io",
   clearAbsent: "u",
   fillZero: "o",
-  convolve: "iio",
-  depthwise: "iio",
+  convolve: directRoles,
+  depthwise: directRoles,
   pool: "io",
   averagePoolInput: "io",
   maxPoolInput: "iiu",
-  filterChunks: "iiso",
+  filterProduct: ({ normalize }) => `iiso${normalize ? "ii" : ""}`,
+  filterLanes: ({ normalize }) => `iiso${normalize ? "ii" : ""}`,
+  filterCombine: "io",
   winograd: ({ normalize, epilogue }) => `iios${normalize ? "ii" : ""}${epilogueRoles(epilogue)}`,
   winogradFilters: "io",
   winogradFilter: ({ normalize }) => `iiso${normalize ? "ii" : ""}`,
@@ -58,6 +60,11 @@ const roles: Readonly<Record<string, string | ((constants: Constants) => string)
 };
 
 type Constants = Readonly<Record<string, unknown>>;
+
+/** A direct convolution: input, weights, output; scratch, scale and shift; what its epilogue takes. */
+function directRoles({ normalize, epilogue }: Constants): string {
+  return `iio${normalize ? "sii" : ""}${epilogueRoles(epilogue)}`;
+}
 
 /** Roles of what an epilogue of a convolution reads, and of its sums, which it clears first. */
 function epilogueRoles(epilogue: unknown): string {

@@ -53,6 +53,12 @@ export class Joiner {
   /** What each leaf of the expressions made so far stands for. */
   readonly #leaves: ({ readonly kind: "core" | "map" | "table" | "stored"; readonly index: number })[] = [];
 
+  /** Whether there is room for a value: one pass ends one core. */
+  accepts(deferred: { readonly form: Form } | undefined): boolean {
+    const core = deferred?.form.core;
+    return this.core === undefined || core === undefined || core === this.core;
+  }
+
   /** An operand as an expression to build on. */
   add(source: Source): Expr {
     if ("value" in source) return { fn: "value", value: source.value };

@@ -10,10 +10,10 @@ import { tile } from "../kernels/micro.ts";
 import { product, sampleProduct } from "../kernels/product.ts";
 import { combineChunks, reduceChunks, reduceRows, reduceSamples } from "../kernels/reduce.ts";
 import { axesOf, type Axis, blocksOf, lanes, type Layout, layoutOf, memoryOrder } from "../layout.ts";
+import { filterGradient } from "./convolution.ts";
 import { replace } from "./form.ts";
 import { deferElementwise } from "./pointwise.ts";
 import { at, type Operand, type Place, type Site } from "./site.ts";
-import { filterGradient } from "./spatial.ts";
 
 /** expr of the inputs; constants become part of it. */
 export function lowerElementwise(site: Site, node: NodeOf<"elementwise">): void {

@@ -22,14 +22,8 @@ import {
 import { lowerElementwise, lowerMatmul, lowerReduce } from "./linear.ts";
 import { lowerBatchNorm, lowerBatchNormInput, lowerBatchNormSums, lowerBatchStats } from "./norm.ts";
 import { type Buffer, isSliced, type Place, Site, type Step } from "./site.ts";
-import {
-  lowerAveragePoolInput,
-  lowerConv2d,
-  lowerConv2dFilter,
-  lowerConv2dInput,
-  lowerMaxPoolInput,
-  lowerPool,
-} from "./spatial.ts";
+import { lowerConv2d, lowerConv2dFilter, lowerConv2dInput } from "./convolution.ts";
+import { lowerAveragePoolInput, lowerMaxPoolInput, lowerPool } from "./pool.ts";
 
 /** A tensor of state in memory: row-major, padded to whole vectors. */
 export interface StatePlace {

@@ -39,6 +39,11 @@ export function storeForm(site: Site, node: Node, form: Form, out: Place): void 
 export function sourceOf(site: Site, id: number): Source {
   const deferred = site.deferred(id);
   if (deferred !== undefined && (deferred.lasting || site.readers.single(id))) return { form: deferred.form };
+  return stored(site, id);
+}
+
+/** A value as it lies in memory. */
+function stored(site: Site, id: number): Source {
   site.read(id, "lanes");
   return { map: id };
 }
@@ -62,7 +67,9 @@ function formOf(site: Site, node: NodeOf<"elementwise">): Form {
   const operands = node.inputs.map((id) => {
     const source = site.node(id);
     if (source.op === "constant") return joiner.add({ value: source.attrs.value });
-    if (isMap(source, node)) return joiner.add(sourceOf(site, id));
+    if (isMap(source, node)) {
+      return joiner.add(joiner.accepts(site.deferred(id)) ? sourceOf(site, id) : stored(site, id));
+    }
     return joiner.add({ table: site.read(id, "rows") });
   });
   return joiner.form(replace(node.attrs.expr, (index) => operands[index]!));

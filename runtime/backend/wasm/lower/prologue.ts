@@ -1,11 +1,13 @@
 /**
- * Batch norm and its activation as what a kernel does to the numbers it loads.
+ * What a kernel does to the numbers it loads, batch norm and its activation, and to its result.
  *
  * @module
  */
 
 import type { Expr } from "../../../ir/expr.ts";
 import type { Activation } from "../kernels/activation.ts";
+import type { Epilogue } from "../kernels/epilogue.ts";
+import type { Ending } from "./form.ts";
 import type { Place, Site } from "./site.ts";
 
 /** activation(x · scale + shift) of a map in memory. */
@@ -25,6 +27,17 @@ export function prologueOf(site: Site, id: number): Prologue | undefined {
   const activation = (Object.keys(forms) as Activation[]).find((name) => forms[name] === printed);
   if (activation === undefined || scale === undefined || shift === undefined || others.length > 0) return undefined;
   return { map: site.read(map!, "lanes"), activation, tables: [scale, shift] };
+}
+
+/** What becomes of a result, as a kernel's constants. */
+export function epilogueOf({ store, maps, tables, sums }: Ending): Epilogue {
+  return { maps: maps.length, tables: tables.length, store, ...(sums && { sums: sums.of }) };
+}
+
+/** The addresses that a prologue and an ending take, in the order of every kernel that has them. */
+export function operandsOf(prologue: Prologue | undefined, ending?: Ending): Place[] {
+  const sums = ending?.sums === undefined ? [] : [ending.sums.place];
+  return [...prologue?.tables ?? [], ...ending?.maps ?? [], ...ending?.tables ?? [], ...sums];
 }
 
 const affine: Expr = call("add", call("mul", operand(0), operand(1)), operand(2));

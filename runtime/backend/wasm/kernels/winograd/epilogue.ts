@@ -4,11 +4,12 @@
  * @module
  */
 
-import { call, type Expr, input } from "../../../../ir/expr.ts";
+import { call, input } from "../../../../ir/expr.ts";
 import type { Int } from "../../assembler/code.ts";
 import type { Func, Local } from "../../assembler/func.ts";
 import * as f from "../../assembler/f32x4.ts";
 import { add, int, mul, sub } from "../../assembler/i32.ts";
+import type { Epilogue } from "../epilogue.ts";
 import { evaluator } from "../expression.ts";
 import { laneBytes, numberBytes } from "../kernel.ts";
 import { loadFar, storeFar } from "./far.ts";
@@ -17,18 +18,6 @@ type Pointer = Local<"i32">;
 
 /** Bytes of the two sums of one channel, for each of eight samples. */
 const sumBytes = 2 * laneBytes;
-
-/** What is stored in place of a convolution's result, and what is summed up on the way. */
-export interface Epilogue {
-  /** Maps of the output's shape that are read beside the result; one may be the output itself. */
-  readonly maps: number;
-  /** Tables of a number for each output channel. */
-  readonly tables: number;
-  /** What is stored. Input 0 is the convolution's result; then come the maps, then the tables. */
-  readonly store: Expr;
-  /** Two factors, over these inputs and a last one, the stored value: summed are the first, and their product. */
-  readonly sums?: readonly [Expr, Expr];
-}
 
 /** Sums of y − near and of its square; the table is near, a number close to the mean of each channel. */
 export const spreadAround: Epilogue = {

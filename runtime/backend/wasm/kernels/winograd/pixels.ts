@@ -11,14 +11,12 @@ import { add, mul } from "../../assembler/i32.ts";
 import type { Int } from "../../assembler/code.ts";
 import type { Func, Local } from "../../assembler/func.ts";
 import * as f from "../../assembler/f32x4.ts";
+import type { Activation } from "../activation.ts";
 import { laneBytes, numberBytes } from "../kernel.ts";
 import { chunkBytes, chunkChannels } from "./plan.ts";
 import type { Transform } from "./transform.ts";
 
 type Pointer = Local<"i32">;
-
-/** What follows x · scale + shift: nothing, max(0, …), or that cut at 6. */
-export type Activation = "identity" | "relu" | "relu6";
 
 /** Addresses of a number for each channel, and what is done then: ReLU unless said otherwise. */
 export interface Normalize {

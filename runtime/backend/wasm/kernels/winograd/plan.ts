@@ -11,7 +11,7 @@ import type { ConvAttrs, Pair } from "../../../../ir/node.ts";
 import type { Code, Int } from "../../assembler/code.ts";
 import type { Func, Local } from "../../assembler/func.ts";
 import { add, and, div, ge, int, lt, min, mod, mul, sub } from "../../assembler/i32.ts";
-import type { MapSize } from "../convolve.ts";
+import type { MapSize } from "../pass.ts";
 import { laneBytes } from "../kernel.ts";
 
 /** A convolution by 3×3 filters with stride 1 and no groups. */

@@ -11,7 +11,7 @@ import { choose, type Int } from "../../assembler/code.ts";
 import type { Func } from "../../assembler/func.ts";
 import * as f from "../../assembler/f32x4.ts";
 import { add, mul, sub } from "../../assembler/i32.ts";
-import { mapBytes, type MapSize } from "../convolve.ts";
+import { mapBytes, type MapSize } from "../pass.ts";
 import { laneBytes } from "../kernel.ts";
 import { storeFar } from "./far.ts";
 import type { ColumnPass } from "./pixels.ts";

@@ -12,7 +12,7 @@ import type { Int } from "../../assembler/code.ts";
 import type { Func } from "../../assembler/func.ts";
 import * as f from "../../assembler/f32x4.ts";
 import { add, eq, int, max, min, mul, sub } from "../../assembler/i32.ts";
-import { mapBytes, type MapSize } from "../convolve.ts";
+import { mapBytes, type MapSize } from "../pass.ts";
 import { laneBytes, numberBytes } from "../kernel.ts";
 import { type Ending, writerOf } from "./epilogue.ts";
 import { loadFar, storeFar } from "./far.ts";
