@@ -39,6 +39,15 @@ Deno.test("wasm() passes the conformance suite without relaxed SIMD", async () =
   }
 });
 
+Deno.test("wasm() passes the conformance suite with turbo kernels, which need no flag to be right", async () => {
+  const backend = wasm({ turbo: true, threads: 1 });
+  assert(backend.description.includes("turbo kernels"));
+  for (const subject of cases) {
+    const { failures } = await runCase(subject, backend, reference());
+    assertEquals(failures, []);
+  }
+});
+
 Deno.test("wasm() gives the same bits in every run of the same numbers", async () => {
   const chosen = cases.filter(({ topic }) => topic === "training step" || topic === "conv2dFilter" || topic === "sum");
   for (const subject of chosen) assertEquals(await bits(subject), await bits(subject));

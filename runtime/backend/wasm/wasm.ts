@@ -54,7 +54,7 @@ export interface WasmOptions {
  * if (!description.includes("SIMD")) throw new Error(description);
  * ```
  */
-export function wasm({ relaxed = hasRelaxedSimd(), threads }: WasmOptions = {}): Backend {
+export function wasm({ relaxed = hasRelaxedSimd(), threads, turbo = false }: WasmOptions = {}): Backend {
   if (!hasSimd()) {
     throw new BackendError("Cannot use wasm: it needs 128-bit SIMD, got an engine without it. Use a newer version.");
   }
@@ -66,10 +66,10 @@ export function wasm({ relaxed = hasRelaxedSimd(), threads }: WasmOptions = {}):
   if (threads !== undefined) requireThreads(threads);
   const most = threads ?? defaultThreads();
   const worth = threads === undefined ? worthThreads : 0;
-  const cache = new KernelCache({ relaxed });
+  const cache = new KernelCache({ relaxed, ...(turbo ? { wide: true } : {}) });
   return {
     name: "wasm",
-    description: `wasm: SIMD${relaxed ? " with relaxed multiply-add" : ""}, ${
+    description: `wasm: SIMD${relaxed ? " with relaxed multiply-add" : ""}${turbo ? ", turbo kernels" : ""}, ${
       most === 1 ? "1 thread" : `${most} threads`
     }`,
     precision: "float32",

@@ -12,6 +12,12 @@ import { add, int, lt } from "./i32.ts";
 export interface Features {
   /** `f32x4.relaxed_madd`: multiply and add in one instruction. */
   readonly relaxed: boolean;
+  /**
+   * V8 runs without bounds checks and makes one 256-bit instruction of two equal ones whose numbers lie side by side
+   * in memory. Kernels then write them so: where results are stored, nothing else may come between the two halves, nor
+   * a store between two halves that are loaded. Correct on every machine, slower where V8 does not do this.
+   */
+  readonly wide?: boolean;
 }
 
 /** A variable; as code it is its value. */
@@ -40,6 +46,11 @@ export class Func {
   /** Number of parameters. */
   get parameters(): number {
     return this.#parameters;
+  }
+
+  /** Whether pairs of vectors are to be worked on together, see {@linkcode Features}. */
+  get wide(): boolean {
+    return this.#features.wide === true;
   }
 
   /** Declares the next parameters; they come before every local. */

@@ -72,6 +72,20 @@ export function normalizeChannel(
   });
 }
 
+/**
+ * Reads the numbers of the channel `numbers` bytes into the tables, and gives the code that normalises a vector.
+ * Padding is zeros after the normalisation, not before: that is left to the caller.
+ */
+export function normalizer(
+  func: Func,
+  { activation, scale, shift }: Normalize,
+  numbers: Int,
+): (x: f.Vector) => f.Vector {
+  const [factor, summand] = [scale, shift].map((table) => func.let("factor", f.loadSplat(add(table, numbers))));
+  const apply = activationOf(func, activation);
+  return (x) => apply(func.madd(x, factor!, summand!));
+}
+
 const halves = [0, f.vectorBytes] as const;
 
 /** Eight samples; both halves are loaded before one is stored, so that V8 can make one instruction of two. */

@@ -12,7 +12,7 @@ import { type Activation, normalizeOf } from "./activation.ts";
 import { type Ending, endingOf, endingOfBlock, type Epilogue, finish, overChannels } from "./epilogue.ts";
 import { type Kernel, kernel, laneBytes, numberBytes } from "./kernel.ts";
 import { type Lines, linesOf, linesSize } from "./lines.ts";
-import { clearTile, type Micro, micro, multiplyTile, overTiles, storeTile, tile } from "./micro.ts";
+import { clearTile, type Micro, micro, multiplyTile, overProducts, storeTile, tile } from "./micro.ts";
 import {
   type Convolution,
   type ConvolutionPart,
@@ -187,7 +187,7 @@ type OutputTile = readonly [group: Int, position: Int, width: number];
 
 function overOutputs(func: Func, { output, groups }: Pass, body: (...tile: OutputTile) => void): void {
   func.for("group", 0, groups, (group) => {
-    overTiles(func, output.channels / groups, (position, width) => body(group, position, width));
+    overProducts(func, output.channels / groups, (position, width) => body(group, position, width));
   });
 }
 
@@ -204,7 +204,8 @@ function convolveTile(
   const { input, output, groups, taps } = pass;
   const [from, to] = [input.channels / groups, output.channels / groups];
   const index = add(mul(group, Math.ceil(to / tile)), position);
-  const weights = func.let("weights", add(w, mul(index, taps[0] * taps[1] * from * f.vectorBytes)));
+  const next = taps[0] * taps[1] * from * f.vectorBytes;
+  const weights = func.let("weights", add(w, mul(index, next)));
   clearTile(func, registers, width);
   overTaps(func, rows, (row) => {
     const pixel = add(columns.origin, columns.first);
@@ -213,11 +214,11 @@ function convolveTile(
     const tap = add(mul(row, taps[1]), columns.first);
     const a = func.let("a", add(weights, mul(tap, from * f.vectorBytes)));
     if (groups === 1) {
-      guarded(func, columns, () => multiplyTile(func, registers, a, b, depthOf(func, columns, from), width));
+      guarded(func, columns, () => multiplyTile(func, registers, a, b, depthOf(func, columns, from), width, next));
       return;
     }
     overTaps(func, columns, () => {
-      multiplyTile(func, registers, a, b, from, width);
+      multiplyTile(func, registers, a, b, from, width, next);
       func.bump(b, (input.channels - from) * laneBytes);
     });
   });

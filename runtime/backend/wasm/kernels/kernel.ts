@@ -22,6 +22,14 @@ export const numberBytes = 4;
 /** Bytes of one number for eight samples. */
 export const laneBytes: number = lanes * numberBytes;
 
+/**
+ * Offsets of the lower and upper four samples of a lane, those together that are to be loaded, then computed, then
+ * stored together: each by itself or, in wide shapes, both.
+ */
+export function halvesOf({ wide }: Func): readonly (readonly number[])[] {
+  return wide ? [[0, f.vectorBytes]] : [[0], [f.vectorBytes]];
+}
+
 /** Names a kernel by its constants. */
 export function kernel<S>(name: string, constants: S, build: (features: Features, constants: S) => Func): Kernel {
   return { key: `${name} ${JSON.stringify(constants, exactly)}`, build: (features) => build(features, constants) };

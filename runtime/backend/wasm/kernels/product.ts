@@ -8,7 +8,7 @@ import { type Features, Func, type Local } from "../assembler/func.ts";
 import * as f from "../assembler/f32x4.ts";
 import { add, lt, mul } from "../assembler/i32.ts";
 import { type Kernel, kernel, laneBytes, nest, numberBytes, overBlocks } from "./kernel.ts";
-import { clearTile, micro, multiplyTile, overTiles, storeTile, tile } from "./micro.ts";
+import { clearTile, micro, multiplyTile, overProducts, storeTile, tile } from "./micro.ts";
 
 /**
  * Kernel (x, w, y, first block, last block, depth): y = x · w.
@@ -20,12 +20,13 @@ export function product(constants: { readonly depth: number; readonly columns: n
     const func = new Func("product", features);
     const [x, w, y, first, last, depth] = func.params("x", "w", "y", "first", "last", "depth");
     const registers = micro(func);
+    const next = most * f.vectorBytes;
     overBlocks(func, [first, last], [x, y], [most * laneBytes, columns * laneBytes], ([from, to]) => {
-      overTiles(func, columns, (position, width) => {
+      overProducts(func, columns, (position, width) => {
         clearTile(func, registers, width);
-        const a = func.let("a", add(w, mul(position, most * f.vectorBytes)));
+        const a = func.let("a", add(w, mul(position, next)));
         const b = func.let("b", from!);
-        func.if(lt(0, depth), () => multiplyTile(func, registers, a, b, depth, width));
+        func.if(lt(0, depth), () => multiplyTile(func, registers, a, b, depth, width, next));
         storeTile(func, registers, func.let("target", add(to!, mul(position, tile * laneBytes))), width);
       });
     });

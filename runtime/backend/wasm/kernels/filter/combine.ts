@@ -9,7 +9,7 @@ import { type Features, Func, type Local } from "../../assembler/func.ts";
 import * as f from "../../assembler/f32x4.ts";
 import { add } from "../../assembler/i32.ts";
 import { type Kernel, kernel, numberBytes } from "../kernel.ts";
-import { transpose } from "../winograd/pixels.ts";
+import { transpose } from "../transpose.ts";
 
 /** Sizes of a filter gradient: taps of a filter, and pairs of an output and an input of its group. */
 export interface CombineConstants {

@@ -11,7 +11,7 @@ import * as f from "../../assembler/f32x4.ts";
 import { add } from "../../assembler/i32.ts";
 import { laneBytes, numberBytes } from "../kernel.ts";
 import { tile } from "../micro.ts";
-import { transpose } from "../winograd/pixels.ts";
+import { transpose } from "../transpose.ts";
 import type { Activation } from "../activation.ts";
 
 type Pointer = Local<"i32">;

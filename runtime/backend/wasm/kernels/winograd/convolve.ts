@@ -5,15 +5,14 @@
  */
 
 import type { Int } from "../../assembler/code.ts";
-import { type Features, Func, type Local } from "../../assembler/func.ts";
+import { type Features, Func } from "../../assembler/func.ts";
 import * as f from "../../assembler/f32x4.ts";
 import { add, int, min, mul, sub } from "../../assembler/i32.ts";
-import { mapBytes, type MapSize } from "../pass.ts";
-import { type Kernel, kernel, laneBytes, numberBytes } from "../kernel.ts";
+import { type Kernel, kernel, numberBytes } from "../kernel.ts";
 import type { Epilogue } from "../epilogue.ts";
 import { endingOf } from "./epilogue.ts";
-import { fetch, type Stream, streamOf } from "./fetch.ts";
-import type { Activation } from "../activation.ts";
+import { fetchTiles, streamOver } from "./fetch.ts";
+import { type Activation, normalizeOf } from "../activation.ts";
 import { gridOf, groupOf, planeBytes, planes, points, tileAt, tileSize, type WinogradShape } from "./plan.ts";
 import { multiplyPlanes } from "./product.ts";
 import { winogradSumsSize } from "./statistics.ts";
@@ -66,8 +65,7 @@ function build(features: Features, shape: WinogradShape & WinogradFusion): Func 
   const grid = gridOf(output);
   const func = new Func("winograd", features);
   const [x, u, y, scratch, first, last] = func.params("x", "u", "y", "scratch", "first", "last");
-  const tables = shape.normalize && func.params("scale", "shift");
-  const normalize = tables && { scale: tables[0], shift: tables[1], activation: shape.normalize };
+  const normalize = normalizeOf(func, shape.normalize);
   const ending = epilogue && endingOf(func, epilogue, y);
   if (ending?.sums !== undefined) {
     const bytes = winogradSumsSize(output.channels) * numberBytes;
@@ -76,28 +74,19 @@ function build(features: Features, shape: WinogradShape & WinogradFusion): Func 
   const products = { start: scratch, plane };
   const spread = { start: func.let("spread", add(scratch, plane)), plane };
   const depths = { from: input.channels, to: output.channels };
-  const tiles = grid.rows * grid.columns;
-  const total = func.let("total", mul(sub(last, first), tiles));
-  const streamOver = (map: MapSize, start: Local<"i32">): Stream => {
-    const bytes = mapBytes(map);
-    return streamOf(func, add(start, mul(first, bytes)), mul(sub(last, first), bytes));
-  };
-  const incoming = streamOver(input, x);
-  const outgoing = [y, ...(ending?.maps ?? [])].map((map) => streamOver(output, map));
-  // Where groups end amid a row of tiles, all of that row is needed.
-  const rest = group % grid.columns === 0 ? 0 : tileSize - 1;
-  const goal = (map: MapSize, tile: Int, rows: number): Int => {
-    return add(mul(tile, Math.ceil(mapBytes(map) / tiles)), rows * map.width * map.channels * laneBytes);
-  };
+  const total = func.let("total", mul(sub(last, first), grid.rows * grid.columns));
+  const blocks = sub(last, first);
+  const incoming = streamOver(func, input, x, first, blocks);
+  const outgoing = [y, ...(ending?.maps ?? [])].map((map) => streamOver(func, output, map, first, blocks));
   func.for("start", 0, total, (start) => {
     const end = func.let("end", min(add(start, group), total));
-    fetch(func, incoming, goal(input, end, rest + points - tileSize - pad[0]));
+    fetchTiles(func, incoming, input, grid, group, end, points - tileSize - pad[0]);
     func.for("position", start, end, (position) => {
       const tile = tileAt(func, grid, first, start, position);
       spreadTile(func, { map: input, first: x, pad }, grid, tile, spread, normalize);
     });
     multiplyPlanes(func, depths, u, spread, products, func.let("tiles", sub(end, start)));
-    for (const stream of outgoing) fetch(func, stream, goal(output, end, rest));
+    for (const stream of outgoing) fetchTiles(func, stream, output, grid, group, end);
     func.for("position", start, end, (position) => {
       const tile = tileAt(func, grid, first, start, position);
       gatherTile(func, { map: output, first: y }, grid, tile, products, ending);

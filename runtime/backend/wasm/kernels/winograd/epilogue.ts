@@ -60,22 +60,22 @@ export interface Channels {
 
 /** Writes results of one channel. */
 export interface Channel {
-  /** Begins with the lower or upper four samples, `half` bytes into a lane. */
-  readonly begin: (half: number) => Four;
+  /** Begins with halves of a lane, see `halvesOf`. */
+  readonly begin: (halves: readonly number[]) => Halves;
 }
 
-/** Writes results of four samples. */
-export interface Four {
-  /** Writes a result at an offset from a pixel of the output. */
-  readonly store: (result: Local<"v128">, pixel: Pointer, offset: number) => void;
+/** Writes results of some halves of a lane. */
+export interface Halves {
+  /** Writes a result of each half at an offset from a pixel of the output. */
+  readonly store: (results: readonly Local<"v128">[], pixel: Pointer, offset: number) => void;
   readonly end: () => void;
 }
 
 /** Writes the results of a tile of block `block`, as they are or through an epilogue. */
 export function writerOf(func: Func, ending: Ending | undefined, block: Int, channels: number): Channels {
   if (ending === undefined) {
-    const four: Four = { store: (result, pixel, offset) => storeFar(func, pixel, result, offset), end: () => {} };
-    return { begin: () => ({ begin: () => four }), next: () => {} };
+    const begin = (halves: readonly number[]): Halves => ({ store: storerOf(func, halves), end: () => {} });
+    return { begin: () => ({ begin }), next: () => {} };
   }
   const { epilogue, distances } = ending;
   const numbers = ending.tables.length > 0 ? func.let("numbers", int(0)) : undefined;
@@ -83,7 +83,7 @@ export function writerOf(func: Func, ending: Ending | undefined, block: Int, cha
   return {
     begin: () => {
       const tables = ending.tables.map((table) => func.let("table", f.loadSplat(add(table, numbers!))));
-      return { begin: (half) => fourOf(func, epilogue, distances, tables, sums, half) };
+      return { begin: (halves) => endHalves(func, epilogue, distances, tables, sums, halves) };
     },
     next: () => {
       if (numbers !== undefined) func.bump(numbers, numberBytes);
@@ -92,28 +92,47 @@ export function writerOf(func: Func, ending: Ending | undefined, block: Int, cha
   };
 }
 
-function fourOf(
+function storerOf(func: Func, halves: readonly number[]): Halves["store"] {
+  return (results, pixel, offset) => {
+    halves.forEach((half, i) => storeFar(func, pixel, results[i]!, offset + half));
+  };
+}
+
+function endHalves(
   func: Func,
   { store, sums: factors }: Epilogue,
   distances: readonly Pointer[],
   tables: readonly Local<"v128">[],
   sums: Pointer | undefined,
-  half: number,
-): Four {
-  const totals = sums && [0, laneBytes].map((part) => func.let("total", f.load(sums, part + half)));
+  halves: readonly number[],
+): Halves {
+  const parts = sums === undefined ? [] : [0, laneBytes];
+  const totals = halves.map((half) => parts.map((part) => func.let("total", f.load(sums!, part + half))));
+  const storeAll = storerOf(func, halves);
   return {
-    store: (result, pixel, offset) => {
-      const maps = distances.map((distance) => func.let("map", loadFar(func.let("at", add(pixel, distance)), offset)));
-      const stored = func.local("v128", "stored");
-      const code = evaluator(func, [result, ...maps, ...tables, stored]);
-      func.set(stored, code(store));
-      storeFar(func, pixel, stored, offset);
-      if (totals === undefined || factors === undefined) return;
-      const [sum, product] = totals as [Local<"v128">, Local<"v128">];
-      const [a, b] = factors.map((factor) => func.let("factor", code(factor))) as [Local<"v128">, Local<"v128">];
-      func.set(sum, f.add(sum, a));
-      func.set(product, func.madd(a, b, product));
+    store: (results, pixel, offset) => {
+      const maps = distances.map((distance) => {
+        const at = func.let("at", add(pixel, distance));
+        return halves.map((half) => func.let("map", loadFar(at, offset + half)));
+      });
+      const stored = func.vectors("stored", halves.length);
+      const codes = results.map((result, i) => {
+        return evaluator(func, [result, ...maps.map((map) => map[i]!), ...tables, stored[i]!]);
+      });
+      codes.forEach((code, i) => func.set(stored[i]!, code(store)));
+      storeAll(stored, pixel, offset);
+      if (factors === undefined) return;
+      codes.forEach((code, i) => {
+        const [sum, product] = totals[i]! as [Local<"v128">, Local<"v128">];
+        const [a, b] = factors.map((factor) => func.let("factor", code(factor))) as [Local<"v128">, Local<"v128">];
+        func.set(sum, f.add(sum, a));
+        func.set(product, func.madd(a, b, product));
+      });
     },
-    end: () => totals?.forEach((total, i) => func.store(sums!, total, i * laneBytes + half)),
+    end: () => {
+      parts.forEach((part, j) => {
+        halves.forEach((half, i) => func.store(sums!, totals[i]![j]!, part + half));
+      });
+    },
   };
 }

@@ -10,9 +10,9 @@ import * as f from "../../assembler/f32x4.ts";
 import { add, and, int, min, mul, shr } from "../../assembler/i32.ts";
 import { type Kernel, kernel, laneBytes, numberBytes } from "../kernel.ts";
 import { tile } from "../micro.ts";
-import { transpose } from "./pixels.ts";
 import { chunkChannels, planes, planeSkew, points } from "./plan.ts";
 import { filterGradientTransform, filterTransform } from "./transform.ts";
+import { transpose } from "../transpose.ts";
 
 /** Constants of a filter transform. */
 export interface FilterConstants {
@@ -44,13 +44,15 @@ const four = 4;
 /** Taps of a filter. */
 export const taps = 9;
 
+/** Bytes of a filter. */
+const filterBytes = taps * numberBytes;
+
 function build(features: Features, constants: FilterConstants): Func {
   const { from, to, turned } = constants;
   const func = new Func("winogradFilters", features);
   const [w, u] = func.params("w", "u");
-  const filter = taps * numberBytes;
   const [inner, outer] = turned ? [to, from] : [from, to];
-  const [innerStep, outerStep] = turned ? [from * filter, filter] : [filter, from * filter];
+  const [innerStep, outerStep] = turned ? [from * filterBytes, filterBytes] : [filterBytes, from * filterBytes];
   const plane = filterPlaneBytes(inner, outer);
   const target = func.let("target", u);
   func.for("tile", 0, Math.ceil(outer / tile), (position) => {
@@ -99,7 +101,7 @@ function loadFilters(func: Func, sources: readonly Local<"i32">[]): Local<"v128"
   return [...fours, func.let("tap", pair)];
 }
 
-/** filters[to][from][3][3] ← sums[36][⌈to/4⌉][⌈from/8⌉][4][8], planes `plane` bytes apart. */
+/** filters[to][from][3][3] ← sums[36][⌈from/4⌉][⌈to/8⌉][4][8], planes `plane` bytes apart. */
 export function storeFilters(
   func: Func,
   { from, to }: { readonly from: number; readonly to: number },
@@ -107,26 +109,23 @@ export function storeFilters(
   plane: number,
   filters: Local<"i32">,
 ): void {
-  const target = func.let("target", filters);
-  const row = Math.ceil(from / chunkChannels) * tile * laneBytes;
-  func.for("output", 0, to, (output) => {
-    const start = func.let(
-      "start",
-      add(sums, add(mul(shr(output, 2), row), mul(and(output, 3), laneBytes))),
-    );
-    const part = (position: Int, width: number): void => {
-      const half = add(mul(shr(position, 1), tile * laneBytes), mul(and(position, 1), f.vectorBytes));
-      const g = pullBack(func, func.let("from", add(start, half)), plane);
-      storePart(func, target, g, width);
-      func.bump(target, width * taps * numberBytes);
-    };
-    const whole = Math.floor(from / four);
-    func.for("part", 0, whole, (position) => part(position, four));
-    if (from % four > 0) part(int(whole), from % four);
-  });
+  const row = Math.ceil(to / chunkChannels) * tile * laneBytes;
+  const part = (position: Int, width: number): void => {
+    const half = add(mul(shr(position, 1), tile * laneBytes), mul(and(position, 1), f.vectorBytes));
+    const start = func.let("start", add(sums, half));
+    const target = func.let("target", add(filters, mul(position, four * from * filterBytes)));
+    func.for("input", 0, from, (input) => {
+      const place = add(mul(shr(input, 2), row), mul(and(input, 3), laneBytes));
+      storePart(func, target, pullBack(func, func.let("from", add(start, place)), plane), width, from * filterBytes);
+      func.bump(target, filterBytes);
+    });
+  };
+  const whole = Math.floor(to / four);
+  func.for("part", 0, whole, (position) => part(position, four));
+  if (to % four > 0) part(int(whole), to % four);
 }
 
-/** The nine taps of four input channels from their 36 sums. */
+/** The nine taps of four output channels from their 36 sums. */
 function pullBack(func: Func, from: Local<"i32">, plane: number): Local<"v128">[] {
   const columns = Array.from({ length: points }, (_, j) => {
     const sums = Array.from({ length: points }, (_, i) => {
@@ -139,12 +138,12 @@ function pullBack(func: Func, from: Local<"i32">, plane: number): Local<"v128">[
   });
 }
 
-/** Writes nine taps of `width` input channels. */
-function storePart(func: Func, target: Local<"i32">, g: readonly Local<"v128">[], width: number): void {
+/** Writes nine taps of `width` output channels, `step` bytes apart. */
+function storePart(func: Func, target: Local<"i32">, g: readonly Local<"v128">[], width: number, step: number): void {
   for (const tap of [0, four]) {
     transpose(func, g.slice(tap, tap + four)).slice(0, width).forEach((row, i) => {
-      func.store(target, row, (i * taps + tap) * numberBytes);
+      func.store(target, row, i * step + tap * numberBytes);
     });
   }
-  for (let i = 0; i < width; i++) func.store(target, f.extract(g[8]!, i), (i * taps + 8) * numberBytes);
+  for (let i = 0; i < width; i++) func.store(target, f.extract(g[8]!, i), i * step + 8 * numberBytes);
 }

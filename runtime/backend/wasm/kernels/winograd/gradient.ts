@@ -1,9 +1,9 @@
 /**
  * Filter gradient of a Winograd convolution: dg = Gᵀ [Σ over tiles and samples (A dY Aᵀ) ⊙ (Bᵀ d B)] G.
  *
- * Both factors are transformed with channels as lanes, so that each of the 36 places is a product of matrices whose
- * depth is the tiles times the eight samples, and a sum is one number instead of a vector of lanes. Sums lie as
- * [36][⌈outputs/4⌉][⌈inputs/8⌉][4][8].
+ * Each of the 36 places is a product of matrices whose depth is the tiles times the eight samples, so that a sum is one
+ * number instead of a vector of samples. For this one factor has to have channels as lanes: that is dY, of which a tile
+ * has fewer pixels. Sums lie as [36][⌈inputs/4⌉][⌈outputs/8⌉][4][8].
  *
  * @module
  */
@@ -12,26 +12,27 @@ import { type Features, Func, type Local } from "../../assembler/func.ts";
 import * as f from "../../assembler/f32x4.ts";
 import { add, int, lt, min, mul, sub } from "../../assembler/i32.ts";
 import { lanes } from "../../layout.ts";
-import { chunkBlocks, type Kernel, kernel, numberBytes, presentMasks } from "../kernel.ts";
-import type { Activation } from "../activation.ts";
+import { chunkBlocks, type Kernel, kernel, numberBytes } from "../kernel.ts";
 import { tile } from "../micro.ts";
+import { fetchTiles, streamOver } from "./fetch.ts";
 import { storeFilters, taps } from "./filters.ts";
-import { turnLanes } from "./pixels.ts";
+import { type Activation, normalizeOf } from "../activation.ts";
 import {
   chunkBytes,
   chunkChannels,
+  gridOf,
+  groupTiles,
+  planeBytes,
   planes,
   planeSkew,
-  stripAt,
-  stripBytes,
-  stripsPerBlock,
-  type Tiling,
-  tilingOf,
+  points,
+  tileAt,
+  tileSize,
   type WinogradShape,
 } from "./plan.ts";
 import { accumulatePlanes } from "./product.ts";
-import { type Planes, spreadStrip } from "./strip.ts";
-import { gradientTransform, inputTransform } from "./transform.ts";
+import { spreadTile } from "./tiles.ts";
+import { clearAbsentOf, turnTile } from "./turn.ts";
 
 /** Constants of a filter gradient. */
 export interface WinogradFilterConstants extends WinogradShape {
@@ -51,41 +52,38 @@ export function winogradFilterScratch(shape: WinogradShape): number {
   return roomOf(shape).size / numberBytes;
 }
 
-/** Where things lie in the scratch memory, in bytes, and how long they are. */
+/** Most tiles of a group, and where things lie in the scratch memory: sums, planes of x, planes of g; in bytes. */
 interface Room {
-  readonly tiling: Tiling;
-  readonly buffer: number;
-  readonly sums: number;
-  readonly inputs: Planes & { readonly start: number };
-  readonly outputs: Planes & { readonly start: number };
+  readonly group: number;
+  readonly inputs: { readonly start: number; readonly plane: number };
+  readonly outputs: { readonly start: number; readonly plane: number; readonly chunk: number };
   readonly size: number;
 }
 
 function roomOf(shape: WinogradShape): Room {
   const [from, to] = [shape.input.channels, shape.output.channels];
-  // Two planes of each point share the cache here.
-  const tiling = tilingOf(shape, 2 * Math.max(from, to));
-  const chunk = tiling.capacity * chunkBytes;
-  const planesOf = (start: number, channels: number): Planes & { readonly start: number } => {
-    return { start, plane: Math.ceil(channels / chunkChannels) * chunk + planeSkew, tile: chunkBytes, chunk };
+  // Few tiles: planes of both factors and the sums share the cache.
+  const group = groupTiles;
+  const chunk = group * chunkBytes;
+  const inputs = { start: planes * sumBytes(shape), plane: planeBytes(group, from) };
+  const outputs = {
+    start: inputs.start + planes * inputs.plane,
+    plane: Math.ceil(to / chunkChannels) * chunk + planeSkew,
+    chunk,
   };
-  const buffer = chunkBytes;
-  const sums = buffer + stripBytes(tiling);
-  const inputs = planesOf(sums + planes * sumBytes(shape), from);
-  const outputs = planesOf(inputs.start + planes * inputs.plane, to);
-  return { tiling, buffer, sums, inputs, outputs, size: outputs.start + planes * outputs.plane };
+  return { group, inputs, outputs, size: outputs.start + planes * outputs.plane };
 }
 
 /** Bytes of the sums of one plane. */
 function sumBytes({ input, output }: WinogradShape): number {
-  const [rows, columns] = [Math.ceil(output.channels / tile), Math.ceil(input.channels / chunkChannels)];
+  const [rows, columns] = [Math.ceil(input.channels / tile), Math.ceil(output.channels / chunkChannels)];
   return rows * tile * columns * chunkBytes / lanes + planeSkew;
 }
 
 function build(features: Features, constants: WinogradFilterConstants): Func {
   const { input, output, pad, chunk } = constants;
   const room = roomOf(constants);
-  const { tiling } = room;
+  const grid = gridOf(output);
   const func = new Func("winogradFilter", features);
   const [x, g, scratch, partial, first, last, count] = func.params(
     "x",
@@ -96,39 +94,39 @@ function build(features: Features, constants: WinogradFilterConstants): Func {
     "last",
     "count",
   );
-  const scaling = constants.normalize && func.params("scale", "shift");
-  const normalize = scaling && { scale: scaling[0], shift: scaling[1], activation: constants.normalize! };
-  const within = (part: Planes & { readonly start: number }): Planes => {
-    return { ...part, start: func.let("part", add(scratch, part.start)) };
-  };
-  const [inputs, outputs] = [within(room.inputs), within(room.outputs)];
-  const sums = func.let("sums", add(scratch, room.sums));
-  const strips = { buffer: func.let("buffer", add(scratch, room.buffer)), zeros: scratch };
-  const [tiles, fresh] = [func.local("i32", "tiles"), func.local("i32", "fresh")];
+  const normalize = normalizeOf(func, constants.normalize);
+  const inputs = { ...room.inputs, start: func.let("inputs", add(scratch, room.inputs.start)) };
+  const outputs = { ...room.outputs, start: func.let("outputs", add(scratch, room.outputs.start)) };
+  const depths = { from: input.channels, to: output.channels };
+  const fresh = func.local("i32", "fresh");
   const size = output.channels * input.channels * taps;
-  clear(func, scratch, chunkBytes / numberBytes);
   func.for("chunk", first, last, (position) => {
     const [firstBlock, lastBlock] = chunkBlocks(func, position, chunk, count);
     const result = func.let("result", add(partial, mul(position, size * numberBytes)));
     func.if(lt(firstBlock, lastBlock), () => {
-      const total = func.let("total", mul(sub(lastBlock, firstBlock), stripsPerBlock(tiling)));
+      const blocks = func.let("blocks", sub(lastBlock, firstBlock));
+      const total = func.let("total", mul(blocks, grid.rows * grid.columns));
+      const streams = {
+        input: streamOver(func, input, x, firstBlock, blocks),
+        output: streamOver(func, output, g, firstBlock, blocks),
+      };
       func.set(fresh, int(1));
-      func.for("group", 0, total, (group) => {
-        func.set(tiles, int(0));
-        func.for("position", group, min(add(group, tiling.group), total), (position) => {
-          const strip = stripAt(func, tiling, firstBlock, position);
-          const masks = presentMasks(func, strip.block, count);
-          const source = { map: input, first: x, pad };
-          spreadStrip(func, inputTransform, source, strip, strips, inputs, tiles, turnLanes(masks, normalize));
-          const gradient = { map: output, first: g, pad: [0, 0] as const };
-          spreadStrip(func, gradientTransform, gradient, strip, strips, outputs, tiles, turnLanes(masks));
-          func.bump(tiles, strip.tiles);
+      func.for("start", 0, total, (start) => {
+        const end = func.let("end", min(add(start, room.group), total));
+        fetchTiles(func, streams.input, input, grid, room.group, end, points - tileSize - pad[0]);
+        fetchTiles(func, streams.output, output, grid, room.group, end);
+        func.for("position", start, end, (position) => {
+          const tile = tileAt(func, grid, firstBlock, start, position);
+          spreadTile(func, { map: input, first: x, pad }, grid, tile, inputs, normalize);
+          turnTile(func, { map: output, first: g }, grid, tile, outputs);
+          clearAbsentOf(func, tile, count, { ...inputs, channels: depths.from }, { ...outputs, channels: depths.to });
         });
-        const depths = { from: input.channels, to: output.channels };
-        accumulatePlanes(func, depths, outputs, inputs, sums, tiles, fresh);
+        accumulatePlanes(func, depths, inputs, outputs, scratch, func.let("tiles", sub(end, start)), fresh);
         func.set(fresh, int(0));
-      }, tiling.group);
-      storeFilters(func, { from: input.channels, to: output.channels }, sums, sumBytes(constants), result);
+      }, room.group);
+      storeFilters(func, depths, scratch, sumBytes(constants), result);
+      // So that V8 has to read what it fetches.
+      func.store(scratch, add(streams.input.sum, streams.output.sum));
     }, () => clear(func, result, size));
   });
   return func;

@@ -12,16 +12,13 @@ import type { Int } from "../../assembler/code.ts";
 import type { Func } from "../../assembler/func.ts";
 import * as f from "../../assembler/f32x4.ts";
 import { add, eq, int, max, min, mul, sub } from "../../assembler/i32.ts";
+import { type Normalize, normalizer } from "../activation.ts";
 import { mapBytes, type MapSize } from "../pass.ts";
-import { laneBytes, numberBytes } from "../kernel.ts";
+import { halvesOf, laneBytes, numberBytes } from "../kernel.ts";
 import { type Ending, writerOf } from "./epilogue.ts";
 import { loadFar, storeFar } from "./far.ts";
-import { type Normalize, normalizer } from "./pixels.ts";
 import { type Grid, inside, points, type Tile, tileSize } from "./plan.ts";
 import { inputTransform, outputTransform } from "./transform.ts";
-
-/** Offsets of the lower and upper four samples. */
-const halves = [0, f.vectorBytes];
 
 /** Address of the first plane, and bytes from one to the next. */
 export interface TilePlanes {
@@ -63,21 +60,23 @@ export function spreadTile(
     const numbers = normalize && func.let("numbers", int(0));
     func.times(map.channels, () => {
       const activate = normalize === undefined ? (x: f.Vector) => x : normalizer(func, normalize, numbers!);
-      for (const half of halves) {
-        const columns = present.map((there, j) => {
-          if (!there) return upTo(points).map(() => zero);
-          const values = rows.map(({ mask }, i) => {
-            const value = activate(loadFar(pixels[i]!, (j - skipped) * pixelBytes + half));
-            return func.let("value", mask === undefined ? value : f.and(value, mask));
-          });
-          return inputTransform.apply(func, values, constant).map((result) => func.let("result", result));
-        });
+      for (const halves of halvesOf(func)) {
+        const columns = halves.map((half) =>
+          present.map((there, j) => {
+            if (!there) return upTo(points).map(() => zero);
+            const values = rows.map(({ mask }, i) => {
+              const value = activate(loadFar(pixels[i]!, (j - skipped) * pixelBytes + half));
+              return func.let("value", mask === undefined ? value : f.and(value, mask));
+            });
+            return inputTransform.apply(func, values, constant).map((result) => func.let("result", result));
+          })
+        );
         const out = func.let("out", target);
         for (const i of upTo(points)) {
-          const values = columns.map((column) => column[i]!);
-          inputTransform.apply(func, values, constant).forEach((result, j) => {
-            storeFar(func, out, result, j * plane + half);
-          });
+          const results = columns.map((of) => inputTransform.apply(func, of.map((column) => column[i]!), constant));
+          for (const j of upTo(points)) {
+            halves.forEach((half, k) => storeFar(func, out, results[k]![j]!, j * plane + half));
+          }
           func.bump(out, points * plane);
         }
       }
@@ -108,22 +107,26 @@ export function gatherTile(
       const writer = writerOf(func, ending, tile.block, map.channels);
       func.times(map.channels, () => {
         const channel = writer.begin();
-        for (const half of halves) {
+        for (const halves of halvesOf(func)) {
           const from = func.let("from", source);
           const lines = upTo(points).map(() => {
-            const values = upTo(points).map((j) => func.let("value", loadFar(from, j * plane + half)));
-            const results = outputTransform.apply(func, values, constant);
-            func.bump(from, points * plane);
-            return columns.map((j) => func.let("result", results[j]!));
-          });
-          const four = channel.begin(half);
-          for (const j of columns) {
-            const results = outputTransform.apply(func, lines.map((line) => line[j]!), constant);
-            rows.map((i) => func.let("y", results[i]!)).forEach((y, i) => {
-              four.store(y, pixels[i]!, j * pixelBytes + half);
+            const line = halves.map((half) => {
+              const values = upTo(points).map((j) => func.let("value", loadFar(from, j * plane + half)));
+              const results = outputTransform.apply(func, values, constant);
+              return columns.map((j) => func.let("result", results[j]!));
             });
+            func.bump(from, points * plane);
+            return line;
+          });
+          const part = channel.begin(halves);
+          for (const j of columns) {
+            const results = halves.map((_, k) => {
+              const all = outputTransform.apply(func, lines.map((line) => line[k]![j]!), constant);
+              return rows.map((i) => func.let("y", all[i]!));
+            });
+            pixels.forEach((pixel, i) => part.store(results.map((of) => of[i]!), pixel, j * pixelBytes));
           }
-          four.end();
+          part.end();
         }
         for (const pointer of [...pixels, source]) func.bump(pointer, laneBytes);
         writer.next();
