@@ -18,7 +18,6 @@ import {
   numbers,
   operations,
   type Pass,
-  passWork,
   type Pointwise,
   reduceWork,
   sizeOf,
@@ -53,11 +52,10 @@ export const classes: readonly string[] = [
   "copies",
 ];
 
-/** Convolutions and input gradients by the direct method, whole or pass by pass. */
+/** Convolutions and input gradients by the direct method. */
 const direct: KernelRow = {
-  of: (constants: Whole | Pass, backward) => directClass(constants, backward),
-  work: (constants: Whole | Pass, samples, call) =>
-    "taps" in constants ? passWork(constants, samples, call) : directWork(constants.convolution, samples),
+  of: (constants: Whole, backward) => directClass(constants, backward),
+  work: ({ convolution }: Whole, samples) => directWork(convolution, samples),
 };
 
 /** Filter gradients by the direct method. */
@@ -183,19 +181,8 @@ function traffic({ memory }: KernelCall): number {
   return memory.reduce((sum, { role, bytes }) => sum + passes[role] * bytes, 0);
 }
 
-function directClass(constants: Whole | Pass, backward: boolean): string {
-  return `${directKind(constants)}, ${backward ? "input gradient" : "forward"}`;
-}
-
-function directKind(constants: Whole | Pass): string {
-  if ("taps" in constants) {
-    const { input, output, groups, taps, step } = constants;
-    // Gradients of a stride come in several passes with some of the taps each.
-    const whole = step.every((size) => size === 1);
-    return kind(input, output, groups, whole ? taps : undefined);
-  }
-  const { input, output, groups, kernel } = constants.convolution;
-  return kind(input, output, groups, kernel);
+function directClass({ convolution: { input, output, groups, kernel } }: Whole, backward: boolean): string {
+  return `${kind(input, output, groups, kernel)}, ${backward ? "input gradient" : "forward"}`;
 }
 
 function filterClass({ input, output, groups, kernel }: Convolution): string {

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { KernelCall } from "../../runtime/backend/wasm/profile.ts";
 
 /** Arithmetic and traffic of one kernel call. */
 export interface Work {
@@ -31,7 +30,7 @@ export interface Maps {
   readonly output: MapSize;
 }
 
-/** A convolution, or one of the passes of its input gradient: output pixel i meets input pixels i · stride + offset + tap. */
+/** Windows over a map: output pixel i meets input pixels i · stride + offset + tap. */
 export interface Pass extends Maps {
   readonly groups: number;
   readonly taps: Pair;
@@ -92,20 +91,6 @@ export function winograd({ input, output }: Maps, samples: number): Partial<Work
   return { flops: planes * tiles * channels, direct: taps * output.height * output.width * channels };
 }
 
-/** A pass of the direct method; of the output, only the pixels of the pass are written. */
-export function passWork(pass: Pass, samples: number, { memory }: KernelCall): Partial<Work> {
-  const { input, output, groups, taps, count } = pass;
-  const pairs = 2 * (input.channels / groups) * output.channels * samples;
-  const pixels = count[0] * count[1];
-  const read = memory.reduce((sum, { role, bytes }) => sum + (role === "i" ? bytes : 0), 0);
-  const written = 4 * pixels * output.channels * samples;
-  return {
-    flops: meetings(pass) * pairs,
-    direct: taps[0] * taps[1] * pixels * pairs,
-    bytes: (taps[0] * taps[1] === 0 ? 0 : read) + written,
-  };
-}
-
 /** A whole convolution, or one of its gradients, by the direct method. */
 export function directWork(
   { input, output, groups, kernel, stride, pad }: Convolution,
@@ -122,10 +107,10 @@ export function reduceWork({ kept, reduced }: Reduce, samples: number): Partial<
   return { flops: sizeOf(kept) * sizeOf(reduced) * samples };
 }
 
-/** Whether filters belong to one channel each, to one pixel, or neither; `taps` unknown is neither. */
-export function kind(input: MapSize, output: MapSize, groups: number, taps: Pair | undefined): string {
+/** Whether filters belong to one channel each, to one pixel, or neither. */
+export function kind(input: MapSize, output: MapSize, groups: number, taps: Pair): string {
   if (groups > 1 && groups === input.channels && groups === output.channels) return "depthwise";
-  return taps?.every((size) => size === 1) === true ? "1×1" : "direct k×k";
+  return taps.every((size) => size === 1) ? "1×1" : "direct k×k";
 }
 
 /** Pairs of an output pixel and a tap that meet the input. */
