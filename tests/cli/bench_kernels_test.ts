@@ -30,31 +30,21 @@ Deno.test("kernels: Winograd does 36 products for each tile of 16 outputs, the d
 });
 
 Deno.test("kernels: the direct method counts the taps that meet the input, and all of them as effective", () => {
-  const pass = {
+  const convolution = {
     input: { height: 4, width: 4, channels: 3 },
     output: { height: 4, width: 4, channels: 5 },
     groups: 1,
-    taps: [3, 3],
-    start: [0, 0],
-    step: [1, 1],
-    count: [4, 4],
+    kernel: [3, 3],
     stride: [1, 1],
-    offset: [-1, -1],
+    pad: [1, 1],
   };
-  const memory = [{ role: "i", bytes: 1000 }, { role: "i", bytes: 500 }, { role: "o", bytes: 9999 }] as const;
+  const direct = (change = {}): KernelCall => call("convolve", { convolution: { ...convolution, ...change } });
   // Along each axis 2 + 3 + 3 + 2 pairs of a pixel and a tap.
-  assertEquals(workOf(call("convolve", pass, { memory }), 8), {
-    flops: 2 * 10 * 10 * 3 * 5 * 8,
-    direct: 2 * 9 * 16 * 3 * 5 * 8,
-    bytes: 1000 + 500 + 4 * 16 * 5 * 8,
-  });
-  const unpadded = { ...pass, taps: [1, 1], offset: ["-0", "-0"] };
-  assertEquals(workOf(call("convolve", unpadded, { memory }), 8).flops, 2 * 16 * 3 * 5 * 8);
-  const kinds = [{}, { taps: [1, 1] }, { taps: [1, 1], step: [2, 2] }].map((change) => ({ ...pass, ...change }));
-  assertEquals(
-    [...kinds, { ...pass, groups: 3, output: pass.input }].map((constants) => classOf(call("convolve", constants))),
-    ["direct k×k", "1×1", "direct k×k", "depthwise"].map((kind) => `${kind}, input gradient`),
-  );
+  const { flops, direct: effective } = workOf(direct(), 8);
+  assertEquals([flops, effective], [2 * 10 * 10 * 3 * 5 * 8, 2 * 9 * 16 * 3 * 5 * 8]);
+  assertEquals(workOf(direct({ kernel: [1, 1], pad: ["-0", "-0"] }), 8).flops, 2 * 16 * 3 * 5 * 8);
+  const calls = [direct(), direct({ kernel: [1, 1] }), direct({ groups: 3, output: convolution.input })];
+  assertEquals(calls.map(classOf), ["direct k×k", "1×1", "depthwise"].map((kind) => `${kind}, input gradient`));
 });
 
 Deno.test("kernels: a convolution in one call, its input gradient and its filter gradient do the same products", () => {
@@ -69,7 +59,7 @@ Deno.test("kernels: a convolution in one call, its input gradient and its filter
   const calls = [
     call("convolve", { convolution, part: "forward" }, { segment: "forward" }),
     call("convolve", { convolution, part: "input" }),
-    ...["filterChunks", "filterProduct", "filterLanes"].map((name) => call(name, { ...convolution, chunk: 1 })),
+    ...["filterProduct", "filterLanes"].map((name) => call(name, { ...convolution, chunk: 1 })),
   ];
   for (const { flops, direct } of calls.map((one) => workOf(one, 8))) {
     // Along each axis 2 + 3 + 2 pairs of an output pixel and a tap.
