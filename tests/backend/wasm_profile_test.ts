@@ -47,7 +47,7 @@ Deno.test("scheduleTime() waits for the slowest thread of each stage, and gives 
   });
   const stages = [
     [task("slow 1", "slice"), task("fast 1", 1)],
-    [task("fast 2", "each"), task("slow 2", 0), task("fast 3", "tail")],
+    [task("fast 2", "each"), task("slow 2", 0)],
   ];
   const timeOf = (key: string): number => key.startsWith("slow") ? 10 : 1;
   const plan = (threads: number, batch: number) =>

@@ -7,7 +7,7 @@
 
 import type { Int } from "./assembler/code.ts";
 import { type Features, Func, type Local } from "./assembler/func.ts";
-import { add, and, div, eq, lt, min, mul, shr } from "./assembler/i32.ts";
+import { add, div, eq, min, mul, shr } from "./assembler/i32.ts";
 import { type EncodedFunction, encodeModule } from "./assembler/module.ts";
 import type { Kernel } from "./kernels/kernel.ts";
 import { lanes } from "./layout.ts";
@@ -126,7 +126,7 @@ function buildStage(
   positionOf: (kernel: Kernel) => number,
 ): void {
   const { addressOf, threads, scratch } = assembly;
-  const { whole, slice, hasTail } = rangesOf(func, thread, count, assembly);
+  const { whole, slice } = rangesOf(func, thread, count, assembly);
   const scratchStart = func.let("scratch", add(mul(thread, scratch.bytes), scratch.address));
   const call = (step: Step, values: Readonly<Record<RunValue, Int>>): void => {
     const scratches = new Set(accessesOf(step).filter(({ role }) => role === "s").map(({ place }) => place));
@@ -140,7 +140,7 @@ function buildStage(
   const run = (step: Step, runs: Runs): void => {
     if (runs === "slice") call(step, slice);
     else if (runs === "each" || threads === 1) call(step, whole);
-    else func.if(runs === "tail" ? hasTail : eq(thread, runs), () => call(step, whole));
+    else func.if(eq(thread, runs), () => call(step, whole));
   };
   for (const { step, runs } of stage) run(step, runs);
 }
@@ -157,7 +157,6 @@ function rangesOf(
 ): {
   readonly whole: Readonly<Record<RunValue, Int>>;
   readonly slice: Readonly<Record<RunValue, Int>>;
-  readonly hasTail: Local<"i32">;
 } {
   const blocks = func.let("blocks", shr(add(count, lanes - 1), 3));
   const chunks = func.let("chunks", div(add(blocks, chunk - 1), chunk));
@@ -168,6 +167,5 @@ function rangesOf(
   return {
     whole: { count, firstBlock: 0, lastBlock: blocks, firstChunk: 0, lastChunk: chunks },
     slice: { count, firstBlock, lastBlock, firstChunk, lastChunk },
-    hasTail: func.let("hasTail", and(lt(firstBlock, lastBlock), eq(lastBlock, blocks))),
   };
 }

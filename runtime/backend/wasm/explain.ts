@@ -39,7 +39,7 @@ export interface ConvolutionChoice {
 type Convolution = NodeOf<"conv2d"> | NodeOf<"conv2dInput"> | NodeOf<"conv2dFilter">;
 
 /** Kernels around the products: packed, transformed and cleared numbers, and sums of chunks. */
-const helpers = ["copy", "clearAbsent", "fillZero", "winogradFilters", "combineChunks", "filterCombine"];
+const helpers = ["copy", "fillZero", "winogradFilters", "combineChunks", "filterCombine"];
 
 const partOf: Readonly<Record<Convolution["op"], WinogradPart>> = {
   conv2d: "forward",

@@ -31,10 +31,9 @@ export function scheduleTime(
   timeOf: (key: string) => number,
 ): ScheduleTime {
   const shares = sharesOf(program.batch, threads);
-  const tail = shares.findLastIndex((share) => share > 0);
   const part = (runs: Runs, thread: number): number => {
     if (runs === "slice") return shares[thread]!;
-    return runs === "each" || thread === (runs === "tail" ? tail : runs) ? 1 : 0;
+    return runs === "each" || thread === runs ? 1 : 0;
   };
   const timeOfThread = (stage: Stage, thread: number): number =>
     stage.reduce((sum, { step, runs }) => sum + part(runs, thread) * timeOf(step.kernel.key), 0);

@@ -1,13 +1,12 @@
 /**
- * Kernels that pick or mask numbers: one-hot labels, order statistics, clearing absent samples.
+ * Kernels that pick numbers: one-hot labels, order statistics, zeros.
  *
  * @module
  */
 
 import { type Features, Func, type Local } from "../assembler/func.ts";
 import * as f from "../assembler/f32x4.ts";
-import { add, and, lt, mul, shr } from "../assembler/i32.ts";
-import { type Kernel, kernel, laneBytes, nest, overBlocks, presentMasks } from "./kernel.ts";
+import { type Kernel, kernel, laneBytes, nest, overBlocks } from "./kernel.ts";
 
 /** Kernel (labels, out, first block, last block): 1 at the label's class, else 0. */
 export function oneHot(constants: { readonly classes: number }): Kernel {
@@ -73,26 +72,6 @@ function buildKthSmallest(
     });
   });
   return func;
-}
-
-/** Kernel (x, count): sets the samples beyond the count to zero in the last block that holds any. */
-export function clearAbsent(constants: { readonly block: number }): Kernel {
-  return kernel("clearAbsent", constants, (features, { block }) => {
-    const func = new Func("clearAbsent", features);
-    const [x, count] = func.params("x", "count");
-    func.if(lt(0, and(count, 7)), () => {
-      const position = func.let("position", shr(count, 3));
-      const masks = presentMasks(func, position, count);
-      const from = func.let("from", add(x, mul(position, block * laneBytes)));
-      nest(func, [{ count: block, steps: [laneBytes] }], [from], ([at]) => {
-        masks.forEach((mask, half) => {
-          const offset = half * f.vectorBytes;
-          func.store(at!, f.and(f.load(at!, offset), mask), offset);
-        });
-      });
-    });
-    return func;
-  });
 }
 
 /** Kernel (out, vectors): fills with zeros. */

@@ -27,7 +27,6 @@ const roles: Readonly<Record<string, string | ((constants: Constants) => string)
   copy: "io",
   oneHot: "io",
   kthSmallest: "io",
-  clearAbsent: "u",
   fillZero: "o",
   convolve: directRoles,
   depthwise: directRoles,

@@ -16,12 +16,12 @@
  * @module
  */
 
-import { accessesOf, kernelName } from "./access.ts";
+import { accessesOf } from "./access.ts";
 import type { LoweredSegment } from "./lower.ts";
 import type { Buffer, Place, Step } from "./site.ts";
 
-/** Who runs a step: everyone on a slice, everyone all of it, whoever has the last block, or the thread of a number. */
-export type Runs = "slice" | "each" | "tail" | number;
+/** Who runs a step: everyone on a slice, everyone all of it, or the thread of a number. */
+export type Runs = "slice" | "each" | number;
 
 /** A step and who runs it. */
 export interface Task {
@@ -108,7 +108,7 @@ class Planner {
 
   #place(step: Step): void {
     const way = wayOf(step);
-    const sliced = way === "slice" || way === "tail";
+    const sliced = way === "slice";
     const earliest = sliced ? this.#current : Math.max(0, this.#current - 1);
     const candidates = way === "one" ? Array.from({ length: this.#threads }, (_, thread) => thread) : [way];
     const [best] = candidates
@@ -152,19 +152,14 @@ class Planner {
 
 /** Whether all that two steps both touch of a buffer is touched by the same thread in both. */
 function staysOnThread(earlier: Visit, runs: Runs, writes: boolean, buffer: Buffer): boolean {
-  if (isSlice(earlier.runs) && isSlice(runs)) return buffer.sliced;
+  if (earlier.runs === "slice" && runs === "slice") return buffer.sliced;
   if (earlier.runs === "each") return earlier.writes && !writes;
   return typeof runs === "number" && earlier.runs === runs;
-}
-
-function isSlice(runs: Runs): boolean {
-  return runs === "slice" || runs === "tail";
 }
 
 /** How a step may run; "one" is any one thread. */
 function wayOf(step: Step): Exclude<Runs, number> | "one" {
   if (step.operands.includes("firstBlock") || step.operands.includes("firstChunk")) return "slice";
-  if (kernelName(step) === "clearAbsent" && step.operands.includes("count")) return "tail";
   const accesses = accessesOf(step);
   const written = accesses.filter(({ role }) => role === "o").map(({ place }) => place.buffer);
   const repeatable = accesses.every(({ place, role }) =>
