@@ -29,6 +29,11 @@ export interface Arch<Name extends string = string, Spot extends string = string
   readonly stages: readonly Stage[];
   /** The spots methods use when none is said, shallow first; the last is the deepest map. */
   readonly spots: readonly Spot[];
+  /**
+   * For spots behind an activation, the stage that ends in front of it; for spots in front of one, the stage that adds
+   * what normalises them. Other spots are their own: {@linkcode preActivation} reads this.
+   */
+  readonly preActivations: Readonly<Record<string, string>>;
   /** Class count, or `undefined` until a dataset binds it. */
   readonly classes: Classes | undefined;
   /** Options that rebuild it: family and numbers, JSON-safe. */
@@ -39,6 +44,8 @@ export interface Arch<Name extends string = string, Spot extends string = string
 export interface ArchOptions<Spot extends string> {
   /** Distillation spots, shallow first; each the name of a stage. */
   readonly spots: readonly Spot[];
+  /** Stages whose ends are spots before their activation, by spot; none unless said. */
+  readonly preActivations?: Readonly<Partial<Record<NoInfer<Spot>, string>>>;
   /** Numbers that describe this member of its family. */
   readonly options?: Arch["options"];
 }
@@ -65,7 +72,8 @@ export function defineArch<const Name extends string, const Spot extends string>
   options: ArchOptions<Spot>,
 ): Arch<Name, Spot> {
   const known = stages.map((stage) => stage.spot);
-  for (const spot of options.spots) {
+  const preActivations = { ...options.preActivations } as Record<string, string>;
+  for (const spot of [...options.spots, ...Object.entries(preActivations).flat()]) {
     if (!known.includes(spot)) {
       throw new UnknownSpotError(
         `Cannot declare ${name}: every spot is the end of a stage, got "${spot}".${didYouMean(spot, known)}`,
@@ -76,6 +84,7 @@ export function defineArch<const Name extends string, const Spot extends string>
     name,
     stages: Object.freeze(stages.map((s) => Object.freeze({ spot: s.spot, layers: Object.freeze([...s.layers]) }))),
     spots: Object.freeze([...options.spots]),
+    preActivations: Object.freeze(preActivations),
     classes: undefined,
     options: Object.freeze({ ...options.options }),
   });
@@ -87,6 +96,23 @@ export function withClasses<Name extends string, Spot extends string, const C ex
   classes: C,
 ): Arch<Name, Spot, C> {
   return Object.freeze({ ...arch, classes });
+}
+
+/**
+ * Where a net has the map of a spot as it is before its activation, which AB (Heo et al. 2019) compares: in front of the
+ * last ReLU of a residual stage, behind the batch norm that follows a stage of a wide residual net, the spot itself
+ * where no ReLU follows (MobileNetV2's linear bottlenecks).
+ *
+ * @example
+ * ```ts
+ * import { preActivation } from "./arch.ts";
+ * import { mobilenet_v2, resnet8, wrn_16_2 } from "./archs/mod.ts";
+ * console.log(preActivation(resnet8, "layer1"), preActivation(wrn_16_2, "layer1")); // layer1_pre layer1_pre
+ * console.log(preActivation(mobilenet_v2, "layer1")); // layer1
+ * ```
+ */
+export function preActivation({ preActivations }: Pick<Arch, "preActivations">, spot: string): string {
+  return Object.hasOwn(preActivations, spot) ? preActivations[spot]! : spot;
 }
 
 /** Index of the stage that ends at `spot` of a net called `name`. @throws {UnknownSpotError} If there is none. */

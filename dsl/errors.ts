@@ -85,7 +85,8 @@ export class OptionError extends CohortError {
 }
 
 /**
- * Sentence fragment that suggests the known name closest to `name`, or lists the known ones.
+ * Sentence fragment that suggests the known name closest to `name`, or lists the known ones. Names that go on after `name`
+ * are closest, if they are few: `resnet18` is short for two.
  *
  * @example
  * ```ts
@@ -94,6 +95,8 @@ export class OptionError extends CohortError {
  * ```
  */
 export function didYouMean(name: string, known: readonly string[]): string {
+  const longer = known.filter((candidate) => candidate.startsWith(`${name}_`));
+  if (longer.length > 0 && longer.length <= 3) return ` Did you mean ${longer.map((one) => `"${one}"`).join(" or ")}?`;
   let best: string | undefined;
   let least = Infinity;
   for (const candidate of known) {

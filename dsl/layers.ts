@@ -1,9 +1,45 @@
 /**
  * The vocabulary architectures are written in: plain data, no tensors.
  *
- * A net is a list of layers; the two composite layers, {@linkcode sum} and {@linkcode join}, hold branches that all
- * read the same input. Layers with parameters carry PyTorch's module name, so that `conv("layer1.0.conv1", …)`
- * owns `layer1.0.conv1.weight` and a PyTorch state dict maps one to one.
+ * A net is a list of layers; the three composite layers, {@linkcode sum}, {@linkcode product} and {@linkcode join},
+ * hold branches that all read the same input. Layers with parameters carry PyTorch's module name, so that
+ * `conv("layer1.0.conv1", …)` owns `layer1.0.conv1.weight` and a PyTorch state dict maps one to one.
+ *
+ * A net of one's own is written like the built-in ones; `pipelines/squeeze_excite_digits.ts` trains this one.
+ *
+ * @example A residual block with squeeze and excitation (Hu, Shen, Sun 2018)
+ * ```ts
+ * import { defineArch, stageIndex } from "./arch.ts";
+ * import { countParameters } from "./archs/channels.ts";
+ * import { batchNorm, conv, globalPool, type Layer, linear, product, relu, sigmoid, sum } from "./layers.ts";
+ *
+ * // The path's own channel means decide how much of each channel passes.
+ * function excited(name: string, channels: number, path: readonly Layer[]): Layer[] {
+ *   const gate = [
+ *     globalPool,
+ *     linear(`${name}.se.fc1`, channels / 4),
+ *     relu,
+ *     linear(`${name}.se.fc2`, channels),
+ *     sigmoid,
+ *   ];
+ *   return [...path, product([], gate)];
+ * }
+ *
+ * const path = [
+ *   conv("block.conv1", 16),
+ *   batchNorm("block.bn1"),
+ *   relu,
+ *   conv("block.conv2", 16),
+ *   batchNorm("block.bn2"),
+ * ];
+ * const tiny = defineArch("tiny_se", [
+ *   { spot: "stem", layers: [conv("stem.conv", 16), batchNorm("stem.bn"), relu] },
+ *   { spot: "block", layers: [sum(excited("block", 16, path), []), relu] },
+ *   { spot: "embedding", layers: [globalPool] },
+ *   { spot: "logits", layers: [linear("head", "classes")] },
+ * ], { spots: ["stem", "block"] });
+ * console.log(stageIndex(tiny.name, tiny.stages, "block"), countParameters(tiny, { classes: 10 })); // 1 5454
+ * ```
  *
  * @module
  */
@@ -12,13 +48,14 @@
 export type Width = number | "classes";
 
 /**
- * Rule that fills a layer's weight before training: PyTorch's default; N(0, 2 / (k² · outputs)); N(0, std²);
- * U(±gain · √(6 / (fanIn + fanOut))); zeros. The bias is PyTorch's default unless it says `bias: "zero"`.
+ * Rule that fills a layer's weight before training: PyTorch's default; N(0, 2 / (k² · outputs)); N(0, 2 / fanIn);
+ * N(0, std²); U(±gain · √(6 / (fanIn + fanOut))); zeros. The bias is PyTorch's default unless it says `bias: "zero"`.
  */
 export type Init =
   & (
     | { readonly rule: "default" }
     | { readonly rule: "heOut" }
+    | { readonly rule: "heIn" }
     | { readonly rule: "normal"; readonly std: number }
     | { readonly rule: "xavierUniform"; readonly gain: number }
     | { readonly rule: "zero" }
@@ -35,7 +72,10 @@ export type Layer =
     readonly kernel: number;
     readonly stride: number;
     readonly pad: number;
-    /** Extra rows and columns at the far side; `like` chooses 0 or 1 so that the output is as large as that tap. */
+    /**
+     * Extra rows and columns at the far side; a tap chooses 0 or 1 so that the output is as large as it, and a stride of 1
+     * where the input is as large already.
+     */
     readonly outputPad: number | { readonly net: string; readonly spot: string };
     readonly bias: boolean;
     readonly init: Init;
@@ -57,10 +97,16 @@ export type Layer =
     readonly kernel: number;
     readonly stride: number;
     readonly pad: number;
+    /** Smallest height and width that is pooled; a smaller map passes as it is. */
+    readonly atLeast?: number;
   }
   | { readonly kind: "globalPool" }
+  | { readonly kind: "shuffleChannels"; readonly groups: number }
+  | { readonly kind: "chunkChannels"; readonly index: number; readonly of: number }
+  | { readonly kind: "padChannels"; readonly before: number; readonly after: number }
   | { readonly kind: "linear"; readonly name: string; readonly out: Width; readonly bias: boolean; readonly init: Init }
   | { readonly kind: "sum"; readonly branches: readonly (readonly Layer[])[] }
+  | { readonly kind: "product"; readonly branches: readonly (readonly Layer[])[] }
   | { readonly kind: "join"; readonly branches: readonly (readonly Layer[])[] };
 
 /** A convolution, zero-padded. `groups: "depthwise"` means one group a channel. */
@@ -110,7 +156,8 @@ export function conv(name: string, out: number | "same", options: ConvOptions = 
 
 /**
  * A transposed 3×3 convolution that doubles the size (stride 2, pad 1), as FFSD's SD modules use. Without `like` the
- * output padding is 1; with it, 0 or 1, whichever gives the size of that tap (odd maps).
+ * output padding is 1; with it, 0 or 1, whichever gives the size of that tap (odd maps). A tap as large as the input is
+ * reached with stride 1: VGG's last two blocks on 32×32 images.
  */
 export function upsample(name: string, out: number, like?: { readonly net: string; readonly spot: string }): Layer {
   return Object.freeze({
@@ -140,13 +187,43 @@ export const sigmoid: Layer = Object.freeze({ kind: "sigmoid" });
 /** Mean over the whole map: [B, C, H, W] → [B, C]. */
 export const globalPool: Layer = Object.freeze({ kind: "globalPool" });
 
-/** Average or max pooling over windows; padding counts as zero for averages and as −∞ for maxima. */
-export function pool(
-  mode: "average" | "max",
-  kernel: number,
-  options: { readonly stride?: number; readonly pad?: number } = {},
-): Layer {
-  return Object.freeze({ kind: "pool", mode, kernel, stride: options.stride ?? kernel, pad: options.pad ?? 0 });
+/** Options of {@linkcode pool}. */
+export interface PoolOptions {
+  /** Step of the window; its side unless said. */
+  readonly stride?: number;
+  /** Padding; 0 unless said. */
+  readonly pad?: number;
+  /** Smallest height and width that is pooled; a smaller map passes as it is. Every map is pooled unless said. */
+  readonly atLeast?: number;
+}
+
+/**
+ * Average or max pooling over windows; padding counts as zero for averages and as −∞ for maxima. Windows of one place
+ * with a stride of two keep every second row and column.
+ */
+export function pool(mode: "average" | "max", kernel: number, options: PoolOptions = {}): Layer {
+  const { stride = kernel, pad = 0, atLeast } = options;
+  return Object.freeze({ kind: "pool", mode, kernel, stride, pad, ...(atLeast === undefined ? {} : { atLeast }) });
+}
+
+/**
+ * Channels dealt out anew: those of `groups` equal runs take turns, so that output channel i · groups + j was input
+ * channel j · C / groups + i. The number of channels is a multiple of `groups`.
+ *
+ * Source: Zhang et al. 2018 (ShuffleNet), section 3.1.
+ */
+export function shuffleChannels(groups: number): Layer {
+  return Object.freeze({ kind: "shuffleChannels", groups });
+}
+
+/** The `index`-th (from 0) of `of` equal runs of channels, whose number is a multiple of `of`. */
+export function chunkChannels(index: number, of: number): Layer {
+  return Object.freeze({ kind: "chunkChannels", index, of });
+}
+
+/** Channels of zeros before and after those of the input. */
+export function padChannels(before: number, after: number): Layer {
+  return Object.freeze({ kind: "padChannels", before, after });
 }
 
 /** A fully connected layer, [B, D] → [B, out]. */
@@ -162,6 +239,14 @@ export function linear(
 /** Branches over one input, added. An empty branch is the identity. */
 export function sum(...branches: readonly (readonly Layer[])[]): Layer {
   return Object.freeze({ kind: "sum", branches: freeze(branches) });
+}
+
+/**
+ * Branches over one input, multiplied element by element; a vector [B, C] multiplies every place of a map [B, C, H, W].
+ * An empty branch is the identity.
+ */
+export function product(...branches: readonly (readonly Layer[])[]): Layer {
+  return Object.freeze({ kind: "product", branches: freeze(branches) });
 }
 
 /** Branches over one input, concatenated along channels. An empty branch is the identity. */

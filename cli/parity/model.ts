@@ -4,27 +4,23 @@
  * @module
  */
 
-import type { Arch, Stage } from "../../dsl/arch.ts";
-import { cohort } from "../../dsl/cohort.ts";
 import type { Layer } from "../../dsl/layers.ts";
-import { run, type Value } from "../../dsl/value.ts";
-import { ffsd } from "../../methods/ffsd.ts";
+import type { Mode } from "../../dsl/value.ts";
 import type { Backend, Numbers } from "../../runtime/backend/backend.ts";
 import { compileProbe, type Probe, type ProbeInput } from "../../runtime/compile/probe.ts";
 import { type Shape, sizeOf } from "../../runtime/ir/node.ts";
-import { archOf } from "./adapter.ts";
 import { tensorOf } from "./files.ts";
 import { type CheckSums, checkSums, fill, initialTensor, sumsError } from "./formula.ts";
 import type { ModelCase, ModelFiles, RecordedTap } from "./model_format.ts";
+import { type Model, type ModelModule, modelOf } from "./model_nets.ts";
 import { type ProbeResult, runProbe } from "./probe.ts";
 import { largestError, type Outcome, Report } from "./report.ts";
 import { FIRST, REGENERATED } from "./rules.ts";
-import type { RecordedNet } from "./trace_format.ts";
 
 /** Runs a recorded net on a backend. */
 export async function compareModel(files: ModelFiles, backend: Backend): Promise<Outcome> {
   const { recorded } = files;
-  const built = netOf(recorded);
+  const built = modelOf(recorded);
   if (typeof built === "string") return { state: "TODO", reason: built };
   const report = new Report();
   const probe = compileProbe(probeOf(recorded, built, "eval"));
@@ -37,65 +33,22 @@ export async function compareModel(files: ModelFiles, backend: Backend): Promise
   return report.outcome();
 }
 
-/** A net with what hangs on it. */
-interface Built {
-  readonly arch: Arch;
-  /** The net and, for FFSD's leaders, its decoder; names of tensors begin with these words. */
-  readonly modules: readonly { readonly id: string; readonly recorded: string; readonly stages: readonly Stage[] }[];
-}
-
-function netOf({ net, param_tensors }: ModelCase): Built | string {
-  const arch = archOf(withBlocks(net, param_tensors));
-  if (typeof arch === "string") return arch;
-  const own = { id: "net", recorded: "", stages: arch.stages };
-  if (net.decoder !== true) return { arch, modules: [own] };
-  // Its output has the channels of all common students together.
-  const wide = param_tensors["trans_fusion_module.conv1_1.weight"];
-  const students = wide === undefined ? NaN : wide[0]! / wide[1]!;
-  if (!(Number.isInteger(students) && students >= 2)) return "a decoder that mixes other channels does not exist yet";
-  const { aux } = cohort(arch, students + 1).leader().use(ffsd()).lower();
-  const { stages } = aux.find(({ id }) => id === "decoder")!;
-  return { arch, modules: [own, { id: "decoder", recorded: "trans_fusion_module.", stages }] };
-}
-
-/**
- * The net with its residual block, where only the names of its tensors tell: OKDDip's ResNet-110 is recorded without a
- * word for its bottlenecks.
- */
-function withBlocks(net: RecordedNet, tensors: ModelCase["param_tensors"]): RecordedNet {
-  if (net.family !== "resnet" || net.block !== undefined || tensors["layer1.0.conv3.weight"] === undefined) return net;
-  const blocks = new Set(Object.keys(tensors).flatMap((name) => /^layer1\.(\d+)\./.exec(name)?.[1] ?? []));
-  return { ...net, block: "bottleneck", blocks: blocks.size };
-}
-
-function probeOf(recorded: ModelCase, { arch, modules }: Built, mode: "train" | "eval"): ProbeInput {
+function probeOf(recorded: ModelCase, { modules, output }: Model, mode: Mode): ProbeInput {
   const [batch, ...shape] = recorded.input;
-  const deepest = run("net", "map", { to: arch.spots.at(-1)!, mode });
-  const outputs: Record<string, Value> = { logits: run("net", "logits", { mode }) };
-  for (const name of Object.keys(recorded.eval_taps ?? recorded.tap_shapes ?? {})) {
-    outputs[name] = name === "extra0"
-      ? run("decoder", "map", { to: "map", input: deepest, mode })
-      : run("net", "tensor", { to: spotOf(arch, name), mode });
-  }
+  const names = ["logits", ...Object.keys(recorded.eval_taps ?? recorded.tap_shapes ?? {})];
+  const outputs = Object.fromEntries(names.map((name) => [name, output(name, mode)]));
   return { modules, inputs: {}, classes: recorded.num_classes, batch, shape, outputs };
 }
 
-/** A spot by its own name, or by its number in the authors' list: stem, spots, embedding. */
-function spotOf(arch: Arch, tap: string): string {
-  const number = /^f(\d+)$/.exec(tap)?.[1];
-  const listed = arch.stages.map(({ spot }) => spot).filter((spot) => spot !== "logits");
-  return number === undefined ? tap : listed[Number(number)] ?? tap;
-}
-
-function recordedName({ modules }: Built, name: string): string {
+function recordedName({ modules }: Model, name: string): string {
   const slash = name.indexOf("/");
-  return modules.find(({ id }) => id === name.slice(0, slash))!.recorded + name.slice(slash + 1);
+  return modules.find(({ id }) => id === name.slice(0, slash))!.recorded(name.slice(slash + 1));
 }
 
 /** Compares names, shapes, counts, momenta and regenerated tensors; returns the tensors. */
 function compareStructure(
   recorded: ModelCase,
-  built: Built,
+  built: Model,
   probe: Probe,
   report: Report,
 ): ReadonlyMap<string, Float32Array> {
@@ -137,14 +90,14 @@ function compareStructure(
 }
 
 /** Momenta other than 0.1 of all batch norms, by name. */
-function momenta({ modules }: Built): Record<string, number> {
+function momenta({ modules }: Model): Record<string, number> {
   const found: Record<string, number> = {};
-  const visit = (layer: Layer, prefix: string): void => {
-    if (layer.kind === "batchNorm" && layer.momentum !== 0.1) found[prefix + layer.name] = layer.momentum;
-    if (layer.kind === "sum" || layer.kind === "join") layer.branches.flat().forEach((inner) => visit(inner, prefix));
+  const visit = (layer: Layer, module: ModelModule): void => {
+    if (layer.kind === "batchNorm" && layer.momentum !== 0.1) found[module.recorded(layer.name)] = layer.momentum;
+    if ("branches" in layer) layer.branches.flat().forEach((inner) => visit(inner, module));
   };
-  for (const { stages, recorded } of modules) {
-    for (const { layers } of stages) for (const layer of layers) visit(layer, recorded);
+  for (const module of modules) {
+    for (const { layers } of module.stages) for (const layer of layers) visit(layer, module);
   }
   return found;
 }
@@ -152,7 +105,7 @@ function momenta({ modules }: Built): Record<string, number> {
 /** Runs the net with running statistics, with batch statistics, and once more with the new running statistics. */
 async function compareRuns(
   { recorded, tensors }: ModelFiles,
-  built: Built,
+  built: Model,
   initial: ReadonlyMap<string, Numbers>,
   report: Report,
   backend: Backend,

@@ -18,6 +18,9 @@ export interface RecordedNet extends NetOptions {
   readonly decoder?: boolean;
   /** Number of equal nets, for `independent_members`. */
   readonly members?: number;
+  /** Number of branches, and the last spot they share, for `branched`. */
+  readonly branches?: number;
+  readonly shared_through?: string;
   /** One of these nets. */
   readonly base?: RecordedNet;
 }

@@ -5,8 +5,7 @@
  */
 
 import type { Arch } from "../arch.ts";
-import { ShapeError } from "../errors.ts";
-import type { Layer } from "../layers.ts";
+import { walk } from "./walk.ts";
 
 /** A trainable tensor of an architecture. */
 export interface ParameterShape {
@@ -22,7 +21,7 @@ export interface ParameterShape {
  * `inputChannels` is 3 unless said. A stage whose width is the class count has `arch.classes`, or NaN while that is not
  * bound.
  *
- * @throws {ShapeError} If the branches of a sum disagree.
+ * @throws {ShapeError} If a layer cannot read what it is given, e.g. the branches of a sum disagree.
  *
  * @example
  * ```ts
@@ -32,13 +31,14 @@ export interface ParameterShape {
  * ```
  */
 export function channelsAt(arch: Arch, inputChannels = 3): Record<string, number> {
-  return walk(arch, inputChannels, arch.classes ?? NaN).channels;
+  const ends = walk(arch, anySize(inputChannels), arch.classes ?? NaN);
+  return Object.fromEntries(Object.entries(ends).map(([spot, { channels }]) => [spot, channels]));
 }
 
 /**
  * Every trainable tensor of an architecture with its shape, in forward order.
  *
- * @throws {ShapeError} If the branches of a sum disagree.
+ * @throws {ShapeError} If a layer cannot read what it is given, e.g. the branches of a sum disagree.
  *
  * @example
  * ```ts
@@ -51,7 +51,13 @@ export function parameterShapes(
   arch: Arch,
   options: { readonly inputChannels?: number; readonly classes: number },
 ): readonly ParameterShape[] {
-  return Object.freeze(walk(arch, options.inputChannels ?? 3, options.classes).parameters);
+  const parameters: ParameterShape[] = [];
+  walk(arch, anySize(options.inputChannels ?? 3), options.classes, ({ tensors }) => {
+    for (const { name, shape, kind } of tensors) {
+      if (kind === "parameter") parameters.push(Object.freeze({ name, shape: Object.freeze([...shape]) }));
+    }
+  });
+  return Object.freeze(parameters);
 }
 
 /**
@@ -71,70 +77,7 @@ export function countParameters(
   return parameterShapes(arch, options).reduce((total, { shape }) => total + shape.reduce((a, b) => a * b, 1), 0);
 }
 
-function walk(
-  arch: Arch,
-  inputChannels: number,
-  classes: number,
-): { readonly channels: Record<string, number>; readonly parameters: ParameterShape[] } {
-  const parameters: ParameterShape[] = [];
-  const channels: Record<string, number> = {};
-  const add = (name: string, shape: readonly number[]): void => {
-    parameters.push(Object.freeze({ name, shape: Object.freeze([...shape]) }));
-  };
-  let width = inputChannels;
-  for (const stage of arch.stages) {
-    width = through(stage.layers, width);
-    channels[stage.spot] = width;
-  }
-  return { channels, parameters };
-
-  function through(layers: readonly Layer[], start: number): number {
-    return layers.reduce((inputs, layer) => layerWidth(layer, inputs), start);
-  }
-
-  function layerWidth(layer: Layer, inputs: number): number {
-    switch (layer.kind) {
-      case "conv": {
-        const out = layer.out === "same" ? inputs : layer.out;
-        const groups = layer.groups === "depthwise" ? inputs : layer.groups;
-        add(`${layer.name}.weight`, [out, inputs / groups, layer.kernel, layer.kernel]);
-        if (layer.bias) add(`${layer.name}.bias`, [out]);
-        return out;
-      }
-      case "transposedConv":
-        add(`${layer.name}.weight`, [inputs, layer.out, layer.kernel, layer.kernel]);
-        if (layer.bias) add(`${layer.name}.bias`, [layer.out]);
-        return layer.out;
-      case "batchNorm":
-        add(`${layer.name}.weight`, [inputs]);
-        add(`${layer.name}.bias`, [inputs]);
-        return inputs;
-      case "linear": {
-        const out = layer.out === "classes" ? classes : layer.out;
-        add(`${layer.name}.weight`, [out, inputs]);
-        if (layer.bias) add(`${layer.name}.bias`, [out]);
-        return out;
-      }
-      case "sum": {
-        const widths = layer.branches.map((branch) => through(branch, inputs));
-        if (new Set(widths).size > 1) {
-          throw new ShapeError(
-            `Cannot add branches of ${arch.name}: all of them have one channel count, got ${widths.join(", ")}. ` +
-              "Project the shortcut.",
-          );
-        }
-        return widths[0] ?? inputs;
-      }
-      case "join":
-        return layer.branches.reduce((total, branch) => total + through(branch, inputs), 0);
-      case "relu":
-      case "relu6":
-      case "sigmoid":
-      case "pool":
-      case "globalPool":
-        return inputs;
-      default:
-        return layer satisfies never;
-    }
-  }
+/** Images of a size that is not known and fits everywhere. */
+function anySize(channels: number): { readonly channels: number; readonly size: readonly [number, number] } {
+  return { channels, size: [NaN, NaN] };
 }

@@ -24,8 +24,9 @@ export type BiasedWrnSpot = "layer1" | "layer2" | "relu1";
  * 16k, 32k and 64k channels, the second and third at half the size of the one before; batch norm, ReLU, pooling.
  *
  * Reads [B, C, H, W] of any size. `"repdistiller"` has no convolution biases, strides the first 3×3 of a block and
- * projects the activated input; its spots are the residual sums. `"ffsd"` and `"switokd"` have biases, stride the
- * second 3×3, project the raw input, and name the output of the last batch norm and ReLU `relu1`, their third spot.
+ * projects the activated input; its spots are the residual sums, and `layer1_pre` and so on are these behind the batch
+ * norm that follows. `"ffsd"` and `"switokd"` have biases, stride the second 3×3, project the raw input, and name the
+ * output of the last batch norm and ReLU `relu1` (`relu1_pre` between the two), their third spot.
  * Start: N(0, 2 / (k² · out)) with a zero classifier bias; the same with default biases; Xavier-uniform with gain √2
  * and zero convolution biases, in the order of the variants. Dropout is left out: all of the published settings but
  * FFSD's WRN-28-10 have none.
@@ -90,19 +91,35 @@ export function wrn(depth: number, k: number, options: { readonly variant?: WrnV
     }
     stages.push({ spot: `layer${index}`, layers });
   }
-  const last = [batchNorm("bn1", { momentum: definition.momentum }), relu];
+  const norm = batchNorm("bn1", { momentum: definition.momentum });
   const classifier = linear(definition.classifier, "classes", { init: definition.linear });
   const family = { family: "wrn", variant, depth, k };
   if (variant === "repdistiller") {
-    stages.push({ spot: "embedding", layers: [...last, globalPool] }, { spot: "logits", layers: [classifier] });
-    return defineArch(`wrn_${depth}_${k}`, stages, { spots: ["layer1", "layer2", "layer3"], options: family });
+    stages.push({ spot: "embedding", layers: [norm, relu, globalPool] }, { spot: "logits", layers: [classifier] });
+    return defineArch(`wrn_${depth}_${k}`, stages.flatMap(behindNorm), {
+      spots: ["layer1", "layer2", "layer3"],
+      preActivations: { layer1: "layer1_pre", layer2: "layer2_pre", layer3: "layer3_pre" },
+      options: family,
+    });
   }
   stages.push(
-    { spot: "relu1", layers: last },
+    { spot: "relu1_pre", layers: [norm] },
+    { spot: "relu1", layers: [relu] },
     { spot: "embedding", layers: [globalPool] },
     { spot: "logits", layers: [classifier] },
   );
-  return defineArch(`wrn_${depth}_${k}_${variant}`, stages, { spots: ["layer1", "layer2", "relu1"], options: family });
+  return defineArch(`wrn_${depth}_${k}_${variant}`, stages, {
+    spots: ["layer1", "layer2", "relu1"],
+    preActivations: { relu1: "relu1_pre" },
+    options: family,
+  });
+}
+
+/** A stage behind a spot, cut behind its first layer: the batch norm that the spot's pre-activation is read behind. */
+function behindNorm(stage: Stage, index: number): readonly Stage[] {
+  const [norm, ...rest] = stage.layers;
+  if (norm?.kind !== "batchNorm" || index < 2) return [stage];
+  return [{ spot: `layer${index - 1}_pre`, layers: [norm] }, { spot: stage.spot, layers: rest }];
 }
 
 interface Definition {

@@ -96,8 +96,8 @@ export class ModuleRunner {
         const shape = [channels, layer.out, layer.kernel, layer.kernel];
         const fanIn = layer.out * layer.kernel ** 2;
         const w = this.#parameter(module, `${layer.name}.weight`, shape, layer.init, fanIn);
-        const size = this.#transposedSize(layer, [height, width]);
-        const y = b.conv2dInput(x, w, { stride: square(layer.stride), pad: square(layer.pad), groups: 1 }, size);
+        const { stride, size } = this.#transposed(layer, [height, width]);
+        const y = b.conv2dInput(x, w, { stride: square(stride), pad: square(layer.pad), groups: 1 }, size);
         return layer.bias ? this.#bias(module, layer, y, layer.out, fanIn) : y;
       }
       case "batchNorm":
@@ -109,6 +109,8 @@ export class ModuleRunner {
       case "sigmoid":
         return b.elementwise(call("sigmoid", operand(0)), [x]);
       case "pool": {
+        const [, , height, width] = this.#map(x, "pool");
+        if (layer.atLeast !== undefined && Math.min(height, width) < layer.atLeast) return x;
         const attrs = { kernel: square(layer.kernel), stride: square(layer.stride), pad: square(layer.pad) };
         return b.pool(layer.mode === "average" ? "averagePool" : "maxPool", x, attrs);
       }
@@ -130,6 +132,20 @@ export class ModuleRunner {
         const y = b.matmul(x, w, false, true);
         return layer.bias ? this.#bias(module, layer, y, out, width) : y;
       }
+      case "shuffleChannels": {
+        const [batch, channels, height, width] = this.#map(x, "channel shuffle");
+        const run = this.#part(channels, layer.groups, "channel shuffle");
+        const runs = b.reshape(x, [batch, layer.groups, run, height * width]);
+        return b.reshape(b.permute(runs, [0, 2, 1, 3]), [batch, channels, height, width]);
+      }
+      case "chunkChannels": {
+        const part = this.#part(b.shape(x)[1]!, layer.of, "channel split");
+        return b.slice(x, 1, layer.index * part, part);
+      }
+      case "padChannels":
+        return layer.before + layer.after === 0 ? x : b.padAxis(x, 1, layer.before, layer.after);
+      case "product":
+        return this.#product(layer.branches.map((branch) => this.#layers(module, branch, x, mode)));
       case "sum":
         return layer.branches.map((branch) => this.#layers(module, branch, x, mode)).reduce((a, c) =>
           b.map("add", a, c)
@@ -149,22 +165,58 @@ export class ModuleRunner {
     return shape as readonly [number, number, number, number];
   }
 
-  #transposedSize(layer: Layer & { readonly kind: "transposedConv" }, size: Pair): Pair {
-    const grow = (length: number): number => (length - 1) * layer.stride - 2 * layer.pad + layer.kernel;
+  /** Channels of each of `parts` equal runs. */
+  #part(channels: number, parts: number, layer: string): number {
+    if (channels % parts === 0) return channels / parts;
+    throw new ShapeError(
+      `Cannot apply ${layer}: ${parts} parts share the channels equally, got ${channels}. Say another number.`,
+    );
+  }
+
+  /** Element by element; vectors [B, C] multiply every place of a map. */
+  #product(factors: readonly number[]): number {
+    const b = this.builder;
+    const map = factors.map((id) => b.shape(id)).find((shape) => shape.length === 4);
+    const like = map ?? b.shape(factors[0]!);
+    return factors.map((id) => {
+      const [batch, channels, ...size] = b.shape(id) as readonly [number, number, ...number[]];
+      const fits = channels === like[1] && (size.length === 0 || size.join() === like.slice(2).join());
+      if (!fits) {
+        throw new ShapeError(
+          `Cannot multiply branches: they have one shape, or are vectors of its channels, got ${
+            factors.map((other) => `[${b.shape(other)}]`).join(" and ")
+          }.`,
+        );
+      }
+      return b.reshape(id, [batch, channels, ...(size.length === 0 ? like.slice(2).map(() => 1) : size)]);
+    }).reduce((product, factor) => b.map("mul", product, factor));
+  }
+
+  /** Stride and size of a transposed convolution's result; a tap as large as the input is reached with stride 1. */
+  #transposed(layer: Layer & { readonly kind: "transposedConv" }, size: Pair): { stride: number; size: Pair } {
     const { outputPad } = layer;
-    if (typeof outputPad === "number") return [grow(size[0]) + outputPad, grow(size[1]) + outputPad];
+    const grow = (length: number, stride: number): number => (length - 1) * stride - 2 * layer.pad + layer.kernel;
+    if (typeof outputPad === "number") {
+      const made = size.map((length) => grow(length, layer.stride) + outputPad) as [number, number];
+      return { stride: layer.stride, size: made };
+    }
     const target = this.#context.sizeAt(outputPad.net, outputPad.spot);
-    const rest = target?.map((length, axis) => length - grow(size[axis]!));
-    if (target === undefined || rest!.some((pad) => pad < 0 || pad >= layer.stride)) {
+    const reaches = (stride: number): boolean =>
+      target?.every((length, axis) => {
+        const rest = length - grow(size[axis]!, stride);
+        return rest >= 0 && rest < stride;
+      }) ?? false;
+    const stride = [layer.stride, 1].find(reaches);
+    if (target === undefined || stride === undefined) {
       throw new ShapeError(
         `Cannot enlarge ${
           size.join("×")
-        } to ${outputPad.net} at "${outputPad.spot}": the map there has twice the size, got ${
+        } to ${outputPad.net} at "${outputPad.spot}": the map there has its size or twice that, got ${
           target?.join("×") ?? "no map"
         }.`,
       );
     }
-    return target;
+    return { stride, size: target };
   }
 
   #parameter(

@@ -96,7 +96,14 @@ function printLayer(layer: Layer): string {
       return layer.name;
     case "pool":
       return `${layer.mode} pool ${layer.kernel} stride ${layer.stride}`;
+    case "shuffleChannels":
+      return `shuffle ${layer.groups} groups`;
+    case "chunkChannels":
+      return `part ${layer.index + 1} of ${layer.of}`;
+    case "padChannels":
+      return `${layer.before} and ${layer.after} zero channels`;
     case "sum":
+    case "product":
     case "join":
       return `${layer.kind}(${
         layer.branches.map((branch) => branch.map(printLayer).join(", ") || "input").join(" | ")

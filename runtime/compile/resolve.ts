@@ -193,7 +193,7 @@ function checkBatch(modules: readonly PlannedModule[], batch: number): void {
 }
 
 function hasBatchNorm(layer: Layer): boolean {
-  if (layer.kind === "sum" || layer.kind === "join") return layer.branches.some((branch) => branch.some(hasBatchNorm));
+  if ("branches" in layer) return layer.branches.some((branch) => branch.some(hasBatchNorm));
   return layer.kind === "batchNorm";
 }
 

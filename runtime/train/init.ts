@@ -12,7 +12,7 @@ import { sizeOf } from "../ir/node.ts";
  * Values of one tensor before training. They depend on the seed and the tensor's full name only.
  *
  * `default`: U(±1/√fanIn), what PyTorch's convolution, linear layers and their biases draw (Kaiming uniform with
- * a = √5); `heOut`: N(0, 2 / (kH · kW · out)); `normal`: N(0, std²); `xavierUniform`: U(±gain √(6 / (fanIn + fanOut)));
+ * a = √5); `heOut`: N(0, 2 / (kH · kW · out)); `heIn`: N(0, 2 / fanIn); `normal`: N(0, std²); `xavierUniform`: U(±gain √(6 / (fanIn + fanOut)));
  * `one` and `zero` are constants.
  */
 export function initialValues(entry: ParameterEntry, seed: number): Float32Array {
@@ -28,6 +28,8 @@ export function initialValues(entry: ParameterEntry, seed: number): Float32Array
       return fillNormal(values, random, init.std);
     case "heOut":
       return fillNormal(values, random, Math.sqrt(2 / (shape[0]! * sizeOf(shape.slice(2)))));
+    case "heIn":
+      return fillNormal(values, random, Math.sqrt(2 / fanIn));
     case "default":
       return fillUniform(values, random, 1 / Math.sqrt(fanIn));
     case "xavierUniform": {

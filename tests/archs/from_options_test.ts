@@ -31,11 +31,19 @@ Deno.test("archFromNet() reads the normal form of recorded nets and binds their 
   assertEquals(net?.classes, 10);
   assertEquals(countParameters(net!, { classes: 10 }), 19954);
   assertEquals(archFromNet({ family: "mobilenet_v2", style: "cifar", width: 0.5 })?.name, "mobilenet_v2_half");
+  assertEquals(
+    archFromNet({ family: "mobilenet_v2", style: "torchvision", width: 1.4 })?.name,
+    "mobilenet_v2_torchvision_1_4",
+  );
+  assertEquals(archFromNet({ family: "densenet", depth: 40, growth: 12, compression: 1 })?.name, "densenet_40_12");
+  assertEquals(archFromNet({ family: "resnet_wide_stem32", depth: 18, classes: 10 })?.classes, 10);
 });
 
 Deno.test("archFromNet() gives nothing for what does not exist", () => {
-  assertEquals(archFromNet({ family: "vgg", depth: 8 }), undefined);
-  assertEquals(archFromNet({ family: "resnet", depth: 20, shortcut: "A" }), undefined);
+  assertEquals(archFromNet({ family: "alexnet" }), undefined);
+  assertEquals(archFromNet({ family: "toString" }), undefined);
+  assertEquals(archFromNet({ family: "resnet", depth: 20, shortcut: "C" }), undefined);
+  assertEquals(archFromNet({ family: "resnet", depth: 20, block: "wide" }), undefined);
   assertEquals(archFromNet({ family: "wrn", depth: 16, k: 2, variant: "torch" }), undefined);
   assertEquals(archFromNet({ family: "mobilenet_v2", style: "imagenet" }), undefined);
 });

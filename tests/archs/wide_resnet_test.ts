@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { type Arch, channelsAt, type Layer, OptionError, wrn, type WrnVariant } from "../../dsl/mod.ts";
+import { type Arch, channelsAt, type Layer, OptionError, preActivation, wrn, type WrnVariant } from "../../dsl/mod.ts";
 import * as archs from "../../dsl/archs/wide_resnet.ts";
 import { fingerprint } from "./fixtures.ts";
 
@@ -51,6 +51,18 @@ Deno.test("wrn() taps residual sums for RepDistiller, and the last ReLU for the 
   assertEquals(channelsAt(wrn(16, 2, { variant: "ffsd" }))["relu1"], 128);
 });
 
+Deno.test("wrn() has its pre-activations behind the batch norm that follows a spot", () => {
+  const plain = wrn(16, 2);
+  for (const spot of plain.spots) {
+    const at = plain.stages.findIndex((stage) => stage.spot === spot);
+    assertEquals(plain.stages[at + 1]!.spot, preActivation(plain, spot));
+    assertEquals(plain.stages[at + 1]!.layers.map(({ kind }) => kind), ["batchNorm"]);
+    assertEquals(plain.stages[at + 2]!.layers[0]!.kind, "relu");
+  }
+  const biased = wrn(16, 2, { variant: "ffsd" });
+  assertEquals(biased.spots.map((spot) => preActivation(biased, spot)), ["layer1", "layer2", "relu1_pre"]);
+});
+
 Deno.test("wrn() starts each variant by its authors' rule", () => {
   const rules = (variant: WrnVariant): unknown[] => {
     const arch = make(variant);
@@ -87,6 +99,6 @@ function make(variant: WrnVariant): Arch {
 
 function layersOf(arch: Arch, spot: string): readonly Layer[] {
   const flat = (layers: readonly Layer[]): readonly Layer[] =>
-    layers.flatMap((layer) => layer.kind === "sum" || layer.kind === "join" ? layer.branches.flatMap(flat) : [layer]);
+    layers.flatMap((layer) => "branches" in layer ? layer.branches.flatMap(flat) : [layer]);
   return flat(arch.stages.find((stage) => stage.spot === spot)!.layers);
 }
