@@ -49,6 +49,7 @@ interface BenchOptions {
 /** Times and prints. */
 export async function run(args: readonly string[], context: CommandContext): Promise<number> {
   const [first, ...rest] = args;
+  if (first === "loader") return (await import("./bench/loader.ts")).run(rest, context);
   if (first === "compare") return (await import("./bench/compare.ts")).run(rest, context);
   await new Command()
     .name("cohort bench")
