@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { allClaimed, allDone, counter, type Job, type Recipe, work } from "../../../datasets/loading/job.ts";
 import { imageMaker } from "../../../datasets/loading/make.ts";
 import { packJob, unpackJob } from "../../../datasets/loading/packed_job.ts";
@@ -58,10 +58,7 @@ Deno.test("openPool() gives the mistakes of all workers in order, and goes on", 
       pool.post(second);
       const failures = await pool.settled(first);
       assertEquals(failures.map(({ position }) => position), [3, 10, 17, 24]);
-      assertEquals(
-        failures[0]!.message.slice(0, 40 + folder.length),
-        `Cannot read "${folder}/none 3": it must be a re`,
-      );
+      assertStringIncludes(failures[0]!.message, `Cannot read "${folder}/none 3": it must be a readable file`);
       assertEquals(await pool.settled(second), []);
     } finally {
       pool.close();
@@ -70,11 +67,10 @@ Deno.test("openPool() gives the mistakes of all workers in order, and goes on", 
 });
 
 Deno.test({
-  name: "openPool() drops workers that may not read their program",
-  permissions: { read: [Deno.env.get("TMPDIR") ?? "/tmp"], write: true },
-  fn: async () => {
+  name: "openPool() starts no workers that may not read their program",
+  permissions: { read: false },
+  fn: () => {
     const pool = openPool(2, recipe);
-    for (let turn = 0; turn < 500 && pool.size > 0; turn++) await new Promise((resolve) => setTimeout(resolve, 10));
     assertEquals(pool.size, 0);
     pool.close();
   },
