@@ -24,6 +24,7 @@ import { noNet } from "./dsl/refused.ts";
 import type { ScheduleSpec, TrainSpec } from "./dsl/spec.ts";
 import { trainSpec } from "./dsl/train.ts";
 import { cifar10, cifar100, dataset, digits, fashionMnist, imageFolder, synthetic, withLimit } from "./datasets/mod.ts";
+import { fromRecorded } from "./datasets/recorded.ts";
 import { dml, ffsd, kd, vanilla } from "./methods/mod.ts";
 import type { RunFlags } from "./runtime/train/flags.ts";
 import { runProgram } from "./runtime/train/run.ts";
@@ -182,20 +183,10 @@ export const builtins: Values = Object.freeze({
   }),
 });
 
-/** Options of a dataset as a spec records them. */
-type Recorded = Dataset["options"];
-
-/** A dataset from its recorded options: nested ones are recorded as JSON text, and a limit stands beside them. */
+/** Makes a dataset again from what a spec records of it. */
 // deno-lint-ignore no-explicit-any -- recorded options are checked when they are equal to those of the value made
-function again(make: (options: any) => Dataset): (options: Recorded) => Dataset {
-  return ({ limit, testLimit, ...options }) => {
-    const nested = Object.entries(options).map(([key, value]) => {
-      return [key, key === "normalization" || key === "augment" ? JSON.parse(String(value)) : value];
-    });
-    const made = make(Object.fromEntries(nested));
-    if (limit === undefined) return made;
-    return withLimit(made, Number(limit), testLimit === undefined ? {} : { testLimit: Number(testLimit) });
-  };
+function again(make: (options: any) => Dataset): (options: Dataset["options"]) => Dataset {
+  return (options) => fromRecorded(make, options);
 }
 
 /** Architectures without the class counts they were bound to. */

@@ -31,6 +31,7 @@ const tools: Readonly<Record<string, () => Promise<Pick<CommandModule, "run">>>>
   kernels: () => import("./bench/kernels.ts"),
   scaling: () => import("./bench/scaling.ts"),
   errors: () => import("./bench/errors.ts"),
+  loader: () => import("./bench/loader.ts"),
 };
 
 /** What a bench prints with `--json`: the keys of the PyTorch side of the comparison. */

@@ -15,12 +15,18 @@
 
 export type {
   Batch,
+  BatchMix,
   BatchOptions,
   Dataset,
+  ImageFiles,
   ImageSet,
+  ImageSize,
+  ImageSource,
   LoadContext,
   Normalization,
   OpenDataset,
+  Sampling,
+  SplitName,
   Transform,
 } from "../dsl/data.ts";
 export { cifar10, cifar100, type CifarOptions } from "./cifar.ts";
@@ -30,5 +36,9 @@ export { fashionMnist, type FashionMnistOptions } from "./fashion_mnist.ts";
 export { fromImages, type FromImagesOptions, type Images } from "./from_images.ts";
 export { imageFolder, type ImageFolderOptions } from "./image_folder.ts";
 export { type LimitOptions, withLimit } from "./limit.ts";
+export { type Published, published } from "./published.ts";
+export { type SplitOptions, withSplit } from "./split.ts";
 export { synthetic, type SyntheticOptions } from "./synthetic.ts";
 export { statistics } from "./statistics.ts";
+export { withSampling } from "./with_sampling.ts";
+export { type Preparation, withTransforms } from "./with_transforms.ts";

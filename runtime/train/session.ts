@@ -4,9 +4,10 @@
  * @module
  */
 
+import type { BatchMix } from "../../dsl/data.ts";
 import type { Compiled } from "../compile/compile.ts";
 import type { Backend, Engine, Feed, Numbers, Runner } from "../backend/backend.ts";
-import { ShapeError } from "../../dsl/errors.ts";
+import { SentenceError, ShapeError } from "../../dsl/errors.ts";
 import { sizeOf } from "../ir/node.ts";
 import { initialValues } from "./init.ts";
 
@@ -16,6 +17,8 @@ export interface StepFeed {
   /** One array per view. */
   readonly images: readonly Float32Array[];
   readonly labels: Uint16Array;
+  /** Second labels and their weights, where images are mixed. */
+  readonly mix?: BatchMix;
   /** Weight of each term. */
   readonly weights: Readonly<Record<string, number>>;
   /** Learning rate of each group. */
@@ -76,6 +79,13 @@ export class Session {
 
   /** Runs one training step and reads its terms. */
   async step(feed: StepFeed): Promise<StepResult> {
+    if ((feed.mix !== undefined) !== (this.compiled.plan.mixed === true)) {
+      throw new SentenceError(
+        `Cannot run a step: mixed images need a sentence compiled for them, got ${
+          feed.mix === undefined ? "images that are not mixed" : "one that is not"
+        }. Say mixup or cutmix in the dataset's augment before compiling.`,
+      );
+    }
     await this.#step.run(feedOf(feed));
     const terms: Record<string, number> = {};
     for (const { name } of this.compiled.plan.graph.terms) {
@@ -135,18 +145,22 @@ export class Session {
 }
 
 /** What the training step's program is fed, by the names of its inputs and uniforms. */
-export function feedOf({ count, images, labels, weights, rates, measured = {} }: StepFeed): Feed {
+export function feedOf({ count, images, labels, mix, weights, rates, measured = {} }: StepFeed): Feed {
   const named = (prefix: string, values: Readonly<Record<string, number>>): [string, number][] =>
     Object.entries(values).map(([name, value]) => [`${prefix}/${name}`, value]);
   return {
     count,
-    inputs: { ...imageInputs(images), labels },
+    inputs: { ...imageInputs(images), labels, ...mixInputs(mix) },
     uniforms: Object.fromEntries([
       ...named("weight", weights),
       ...named("rate", rates),
       ...named("measured", measured),
     ]),
   };
+}
+
+function mixInputs(mix: BatchMix | undefined): Record<string, Uint16Array | Float32Array> {
+  return mix === undefined ? {} : { "mix/labels": mix.labels, "mix/weights": mix.weights };
 }
 
 function imageInputs(images: readonly Float32Array[]): Record<string, Float32Array> {

@@ -5,7 +5,7 @@
  */
 
 import type { Arch } from "../../dsl/arch.ts";
-import type { Batch, Dataset, LoadContext, OpenDataset } from "../../dsl/data.ts";
+import { type Batch, type Dataset, imagesPerEpoch, type LoadContext, type OpenDataset } from "../../dsl/data.ts";
 import { BackendError, ClassCountError, SentenceError } from "../../dsl/errors.ts";
 import type { LossGraph } from "../../dsl/graph.ts";
 import type { Spec, TrainSpec } from "../../dsl/spec.ts";
@@ -73,7 +73,7 @@ export type TrainEvent =
 export interface Best {
   /** From 1. */
   readonly epoch: number;
-  /** Share of held-out images whose best class is right. */
+  /** Share of the measured images (validation, else held-out) whose best class is right. */
   readonly top1: number;
 }
 
@@ -81,7 +81,10 @@ export interface Best {
 export interface TrainResult {
   /** Finished epochs. */
   readonly history: readonly EpochRecord[];
-  /** Best epoch of each member. It was chosen on the test images, as the papers do: say so beside the number. */
+  /**
+   * Best epoch of each member. Without a validation part it was chosen on the test images, as the papers do: say so
+   * beside the number.
+   */
   readonly best: Readonly<Record<string, Best>>;
   /** Whether the signal ended it. */
   readonly stopped: boolean;
@@ -122,7 +125,7 @@ export async function train(pipeline: Trainable, options: TrainRunOptions = {}):
       kind: "start",
       backend: session.backend.description,
       source: data.source,
-      images: data.train.length,
+      images: imagesPerEpoch(data),
       bytes: session.bytes,
     });
     const files: Record<string, string> = {};
@@ -204,7 +207,8 @@ async function openSession(
     graph: pipeline.lower(),
     classes: data.classNames.length,
     shape: data.shape,
-    batch: Math.min(train.batch, Math.max(2, data.train.length)),
+    batch: Math.min(train.batch, Math.max(2, imagesPerEpoch(data))),
+    mixed: data.augment.some(({ kind }) => kind === "mixup" || kind === "cutmix"),
   }, train);
   return await Session.open(compiled, backend);
 }

@@ -66,6 +66,23 @@ Deno.test("imageWriter() moves all channels alike", () => {
   assertEquals(shown([2, 1, 2], [1, 2, 3, 4], crop, draws(1, 2)), [2, 0, 4, 0]);
 });
 
+Deno.test("imageWriter() pads and flips in either order, black on both sides", () => {
+  const crop: Transform = { kind: "crop", pad: 2, mode: "zero" };
+  const flip: Transform = { kind: "flip", probability: 1 };
+  assertEquals(shown([1, 1, 3], [1, 2, 3], [crop, flip], draws(2, 0, 0)), [1, 0, 0]);
+  assertEquals(shown([1, 1, 3], [1, 2, 3], [crop, flip], draws(2, 1, 0)), [2, 1, 0]);
+  assertEquals(shown([1, 1, 3], [1, 2, 3], [crop, flip], draws(2, 4, 0)), [0, 0, 3]);
+  assertEquals(shown([1, 1, 3], [1, 2, 3], [flip, crop], draws(0, 2, 3)), [2, 1, 0]);
+});
+
+Deno.test("imageWriter() shows the mean colour in a cutout", () => {
+  const out = new Float32Array(12);
+  const write = imageWriter([1, 3, 4], { mean: [0.2], std: [0.5] }, [{ kind: "cutout", size: 2 }]);
+  write(out, 0, new Uint8Array(12).fill(255), 0, draws(1, 3)); // middle at row 1, column 3
+  const light = Math.fround((1 - 0.2) / 0.5);
+  assertEquals(Array.from(out), [light, light, 0, 0, light, light, 0, 0, light, light, light, light]);
+});
+
 Deno.test("imageWriter() changes nothing without draws", () => {
   const augment: Transform[] = [{ kind: "crop", pad: 2, mode: "reflect" }, { kind: "flip", probability: 1 }];
   assertEquals(shown([1, 3, 3], nine, augment), nine);

@@ -1,6 +1,7 @@
-import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { batchCount } from "../../datasets/loader.ts";
 import { fromImages } from "../../datasets/from_images.ts";
+import { openDataset } from "../../datasets/open_dataset.ts";
 import { synthetic } from "../../datasets/synthetic.ts";
 import type { Batch, BatchOptions, OpenDataset, Transform } from "../../dsl/data.ts";
 import { DatasetError, OptionError } from "../../dsl/errors.ts";
@@ -140,6 +141,40 @@ Deno.test("batches() drops a rest of one image in training only, unless told oth
   assertEquals((await all(source, { dropSingle: false })).map(({ count }) => count), [4, 4, 1]);
   assertEquals((await all(source, { batch: 1 })).length, 9); // whole batches of one are no rest
   assertEquals((await all(source, { split: "test" })).map(({ count }) => count), [4, 1]);
+});
+
+Deno.test("batches() gives second labels and weights with mixup, in training only and for all views alike", async () => {
+  const mixed = await synthetic({
+    classes: 3,
+    shape: [2, 4, 4],
+    train: 12,
+    test: 5,
+    augment: [{ kind: "mixup", alpha: 1 }],
+  })
+    .open();
+  const plain = await synthetic({ classes: 3, shape: [2, 4, 4], train: 12, test: 5, augment: [] }).open();
+  const [batch] = await all(mixed, { views: 2 });
+  const [before] = await all(plain);
+  const { labels, weights } = batch!.mix!;
+  assertEquals([batch!.labels, [...labels].toSorted()], [before!.labels, [...before!.labels].toSorted()]);
+  assertEquals(batch!.images[0], batch!.images[1]);
+  // The partner of an image is one of the batch: the mixture lies between the two.
+  const first = before!.images[0]!;
+  const partners = Array.from({ length: 4 }, (_, i) => i).filter((i) => before!.labels[i] === labels[0]);
+  const expected = partners.map((i) => Math.fround(weights[0]! * first[0]! + (1 - weights[0]!) * first[i * 32]!));
+  assert(expected.includes(batch!.images[0]![0]!));
+  assertEquals((await all(mixed, { split: "test" }))[0]!.mix, undefined);
+  assertEquals((await all(mixed, { augment: false }))[0]!.mix, undefined);
+  assertEquals(await all(mixed, { start: 1 }), (await all(mixed)).slice(1));
+});
+
+Deno.test("batches() shows fixed changes alone where images are not augmented", async () => {
+  const { batches: _, ...decoded } = await open();
+  const evaluation = [{ kind: "resize", size: [2, 2] }, { kind: "resize", size: [4, 4] }] as const;
+  const source = openDataset({ ...decoded, evaluation });
+  const [look, seen] = [await all(source, { augment: false, shuffle: false }), await all(source, { shuffle: false })];
+  assertNotEquals(look, await all(await open(), { augment: false, shuffle: false }));
+  assertEquals(seen, await all(await open(), { shuffle: false }));
 });
 
 Deno.test("batchCount() counts what batches() gives", () => {
