@@ -1,6 +1,7 @@
 import type { Dataset, ImageSet, LoadContext, OpenDataset } from "../dsl/data.ts";
 import { OptionError } from "../dsl/errors.ts";
-import { imageSet, openDataset } from "./open_dataset.ts";
+import { openDataset } from "./open_dataset.ts";
+import { subset } from "./subset.ts";
 
 /** How many images of each split are kept. */
 export interface Limits {
@@ -86,16 +87,11 @@ export function limitImages(
   { shape, train, test }: Pick<OpenDataset, "shape" | "train" | "test">,
   limits: Limits,
 ): { readonly train: ImageSet; readonly test: ImageSet } {
-  const size = shape[0] * shape[1] * shape[2];
-  return { train: part(train, size, limits.train), test: part(test, size, limits.test) };
-}
-
-function part(set: ImageSet, size: number, count: number | undefined): ImageSet {
-  const kept = balanced(set.labels, count);
-  if (kept.length === set.length) return set;
-  const pixels = new Uint8Array(kept.length * size);
-  kept.forEach((image, i) => pixels.set(set.pixels.subarray(image * size, (image + 1) * size), i * size));
-  return imageSet(pixels, Uint16Array.from(kept, (image) => set.labels[image]!));
+  const part = (set: ImageSet, count: number | undefined): ImageSet => {
+    const kept = balanced(set.labels, count);
+    return kept.length === set.length ? set : subset(set, kept, shape);
+  };
+  return { train: part(train, limits.train), test: part(test, limits.test) };
 }
 
 function requireCount(name: string, value: number): void {

@@ -1,24 +1,37 @@
-import type { Batch, BatchOptions, OpenDataset } from "../dsl/data.ts";
+import type { Batch, BatchOptions, ImageSet, OpenDataset } from "../dsl/data.ts";
 import { DatasetError, OptionError } from "../dsl/errors.ts";
-import { stream } from "../dsl/random.ts";
-import { type ImageWriter, imageWriter } from "./augment.ts";
+import { breather } from "./files.ts";
+import { allClaimed, allDone, counter, type Job, type Recipe, work } from "./loading/job.ts";
+import { imageMaker } from "./loading/make.ts";
+import { planCache } from "./loading/pixel_cache.ts";
+import { openPool, type Pool } from "./loading/pool.ts";
+import { type EpochOrder, epochOrder, straightOrder } from "./sampling.ts";
+import { mixBatch } from "./transforms/mix.ts";
+import { isCostly, isMix } from "./transforms/plan.ts";
 
 /** What the loader needs of an open dataset. */
-export type BatchSource = Pick<OpenDataset, "kind" | "shape" | "normalization" | "augment" | "train" | "test">;
+export type BatchSource = Omit<OpenDataset, "batches" | "classNames" | "source">;
 
 // Images prepared between two visits of the event loop: about a millisecond of work at 3×32×32.
 const PIECE = 64;
+
+// More workers than this only wait for the one that trains.
+const MOST_WORKERS = 4;
 
 /**
  * Batches of one pass over a split: N, C, H, W floats, one array a view, in an order and with changes that depend on
  * seed, epoch and image only.
  *
  * The last partial batch is kept; with `dropSingle` a rest of one image is dropped. `start` skips batches without
- * preparing them. Batches ahead are prepared in small pieces while the reader waits for something else, and no more
- * once the reader leaves. Without augmentation all views are one array.
+ * preparing them. At most `prefetch` batches are held ahead. Without augmentation all views are one array.
+ *
+ * Images from files, and those whose transforms compute samples, are made by workers, one a core and at most four; with
+ * one core, or where workers are not allowed, by this thread. A reader that has to wait helps. Other batches ahead are
+ * prepared in small pieces while the reader waits for something else, and no more once the reader leaves.
  *
  * @throws {OptionError} If a number is outside its range.
- * @throws {DatasetError} If a shuffled training pass has fewer images than one batch.
+ * @throws {DatasetError} If a shuffled training pass has fewer images than one batch, or (while reading) an image
+ * cannot be read.
  *
  * @example
  * ```ts
@@ -43,15 +56,17 @@ export function batchCount(length: number, batch: number, dropSingle: boolean): 
 }
 
 interface Pass {
-  readonly source: BatchSource;
   readonly options: BatchOptions;
-  readonly order: Uint32Array;
-  readonly write: ImageWriter;
+  readonly set: ImageSet;
+  readonly order: EpochOrder;
+  readonly recipe: Recipe;
+  /** Views that differ. */
+  readonly drawn: number;
   readonly views: number;
-  readonly augment: boolean;
   readonly start: number;
   readonly end: number;
   readonly prefetch: number;
+  readonly workers: number;
 }
 
 function planPass(source: BatchSource, options: BatchOptions): Pass {
@@ -64,24 +79,52 @@ function planPass(source: BatchSource, options: BatchOptions): Pass {
   requireInteger("prefetch", prefetch, 0);
   requireInteger("epoch", epoch, 0);
   requireInteger("seed", seed, 0);
-  const { length } = source[options.split];
+  if (options.workers !== undefined) requireInteger("workers", options.workers, 0);
+  const set = splitOf(source, options.split);
+  const sampling = training && source.sampling !== undefined ? source.sampling : { kind: "shuffle" } as const;
+  const order = shuffle ? epochOrder(set.labels, sampling, seed, epoch) : straightOrder(set.length);
+  const { length } = order.index;
   if (training && shuffle && length < batch) {
     throw new DatasetError(
       `Cannot cut ${source.kind} into batches: a training pass needs at least one full batch of ${batch} images, ` +
         `got ${length}. Use a batch of at most ${length}.`,
     );
   }
+  const transforms = augment ? source.augment : source.evaluation ?? [];
+  const random = augment && transforms.length > 0;
+  const end = batchCount(length, batch, dropSingle);
   return {
-    source,
     options,
-    order: shuffle ? stream(seed, "shuffle", epoch).permutation(length) : Uint32Array.from({ length }, (_, i) => i),
-    write: imageWriter(source.shape, source.normalization, source.augment),
+    set,
+    order,
+    recipe: {
+      kind: source.kind,
+      shape: source.shape,
+      stored: set.stored ?? [source.shape[1], source.shape[2]],
+      normalization: source.normalization,
+      transforms,
+      ...(random ? { random: { seed, epoch } } : {}),
+    },
+    drawn: random ? views : 1,
     views,
-    augment: augment && source.augment.length > 0,
     start,
-    end: batchCount(length, batch, dropSingle),
+    end,
     prefetch,
+    workers: end - start < 2 ? 0 : options.workers ?? usualWorkers(set, transforms.some(isCostly)),
   };
+}
+
+function usualWorkers({ files }: ImageSet, costly: boolean): number {
+  const cores = navigator.hardwareConcurrency;
+  return cores > 1 && (files !== undefined || costly) ? Math.min(MOST_WORKERS, cores) : 0;
+}
+
+function splitOf({ kind, train, validation, test }: BatchSource, split: BatchOptions["split"]): ImageSet {
+  if (split !== "validation") return split === "train" ? train : test;
+  if (validation !== undefined) return validation;
+  throw new DatasetError(
+    `Cannot read batches of ${kind}: it has no validation split, got "validation". Make one with withSplit().`,
+  );
 }
 
 function requireInteger(name: string, value: number, least: number): void {
@@ -92,67 +135,113 @@ function requireInteger(name: string, value: number, least: number): void {
 }
 
 async function* readAhead(pass: Pass): AsyncGenerator<Batch, void, void> {
-  const ahead: Preparation[] = [];
+  const recipe = await withCache(pass);
+  const maker = imageMaker(recipe);
+  const pool = openPool(pass.workers, recipe);
+  const ahead: Job[] = [];
   let next = pass.start;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const work = (): void => {
-    timer = undefined;
-    const preparation = ahead.find((candidate) => !candidate.ready);
-    if (preparation === undefined) return;
-    preparation.advance(PIECE);
-    timer = setTimeout(work, 0);
+  const add = (): Job => {
+    const job = jobOf(pass, next++);
+    pool.post(job);
+    ahead.push(job);
+    return job;
   };
+  const help = (job: Job, most: number): Promise<boolean> =>
+    work(job, maker.make, most, (failure) => pool.fail(job, failure));
+  const helpLater = async (): Promise<void> => {
+    timer = undefined;
+    const job = ahead.find((candidate) => !allClaimed(candidate));
+    if (job === undefined || pool.size > 0) return;
+    await help(job, PIECE);
+    if (!left) timer ??= setTimeout(helpLater, 0);
+  };
+  let left = false;
   try {
     while (next < pass.end || ahead.length > 0) {
       // What the reader waits for is finished at once; only batches ahead are prepared piece by piece.
-      const preparation = ahead.shift() ?? prepare(pass, next++);
-      const batch = preparation.finish();
-      while (ahead.length < pass.prefetch && next < pass.end) ahead.push(prepare(pass, next++));
-      if (ahead.length > 0) timer ??= setTimeout(work, 0);
-      yield batch;
+      const job = ahead[0] ?? add();
+      while (ahead.length <= pass.prefetch && next < pass.end && pool.size > 0) add();
+      const breathe = job.sources === undefined ? undefined : breather(undefined);
+      while (!allClaimed(job)) {
+        await help(job, job.sources === undefined && pool.size === 0 ? job.count : 1);
+        await breathe?.();
+      }
+      await requireMade(pool, job);
+      ahead.shift();
+      while (ahead.length < pass.prefetch && next < pass.end) add();
+      if (ahead.length > 0 && pool.size === 0) timer ??= setTimeout(helpLater, 0);
+      yield batchOf(pass, job);
     }
   } finally {
+    left = true;
     clearTimeout(timer);
+    pool.close();
+    maker.close();
   }
 }
 
-interface Preparation {
-  readonly ready: boolean;
-  advance(images: number): void;
-  finish(): Batch;
+async function withCache({ recipe, set, options }: Pass): Promise<Recipe> {
+  if (set.files?.cache === undefined) return recipe;
+  const cache = await planCache(set.files, options.split, set.length, recipe.shape[0], recipe.transforms);
+  return cache === undefined ? recipe : { ...recipe, cache };
 }
 
-function prepare(pass: Pass, step: number): Preparation {
-  const { source, order, write, options: { split, batch, seed, epoch } } = pass;
-  const { pixels, labels } = source[split];
-  const index = order.slice(step * batch, (step + 1) * batch);
+async function requireMade(pool: Pool, job: Job): Promise<void> {
+  if (allDone(job) && Atomics.load(job.progress, counter.failed) === 0) return;
+  const [failure] = await pool.settled(job);
+  if (failure !== undefined) throw new DatasetError(failure.message);
+}
+
+/** The work of a batch. Memory that workers write to is shared, and then only. */
+function jobOf({ options, set, order, recipe, drawn, workers }: Pass, step: number): Job {
+  const { batch } = options;
+  const [from, to] = [step * batch, Math.min((step + 1) * batch, order.index.length)];
+  const index = order.index.slice(from, to);
   const count = index.length;
-  const size = source.shape[0] * source.shape[1] * source.shape[2];
-  const draws = pass.augment
-    ? Array.from({ length: pass.views }, (_, view) => stream(seed, "augment", epoch, view))
-    : [undefined];
-  const images: Float32Array[] = [];
-  let done = 0;
-  const advance = (limit: number): void => {
-    if (images.length === 0) { for (const _ of draws) images.push(new Float32Array(count * size)); }
-    for (const end = Math.min(count, done + limit); done < end; done++) {
-      draws.forEach((stream, view) => write(images[view]!, done * size, pixels, index[done]!, stream));
-    }
-  };
+  const memory = (bytes: number): ArrayBufferLike =>
+    workers > 0 ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes);
+  const { files } = set;
+  const size = recipe.shape[0] * recipe.stored[0] * recipe.stored[1];
   return {
-    get ready() {
-      return done === count;
-    },
-    advance,
-    finish: () => {
-      if (done < count) advance(count);
-      return {
-        step,
-        count,
-        images: pass.augment ? images : Array.from({ length: pass.views }, () => images[0]!),
-        labels: Uint16Array.from(index, (image) => labels[image]!),
-        index,
-      };
-    },
+    step,
+    count,
+    index,
+    draws: order.draws.slice(from, to),
+    images: Array.from(
+      { length: drawn },
+      () => new Float32Array(memory(4 * count * recipe.shape[0] * recipe.shape[1] * recipe.shape[2])),
+    ),
+    progress: new Int32Array(memory(4 * counter.size)),
+    ...(files !== undefined
+      ? { sources: Array.from(index, (image) => files.source(image)) }
+      : workers === 0
+      ? { pixels: set.pixels }
+      : { pixels: gathered(set.pixels, index, size, memory), packed: true }),
+  };
+}
+
+function gathered(
+  pixels: Uint8Array,
+  index: Uint32Array,
+  size: number,
+  memory: (bytes: number) => ArrayBufferLike,
+): Uint8Array {
+  const out = new Uint8Array(memory(index.length * size));
+  index.forEach((image, i) => out.set(pixels.subarray(image * size, (image + 1) * size), i * size));
+  return out;
+}
+
+function batchOf({ options, set, recipe, drawn, views }: Pass, job: Job): Batch {
+  const labels = Uint16Array.from(job.index, (image) => set.labels[image]!);
+  const mix = recipe.random && recipe.transforms.find(isMix);
+  const mixed = mix && mixBatch(mix, job, recipe.shape, labels, options);
+  return {
+    step: job.step,
+    count: job.count,
+    images: drawn === views ? job.images : Array.from({ length: views }, () => job.images[0]!),
+    labels,
+    index: job.index,
+    ...(mixed === undefined ? {} : { mix: mixed }),
   };
 }

@@ -1,19 +1,26 @@
-import type { BatchOptions, ImageSet, Normalization, OpenDataset, Transform } from "../dsl/data.ts";
+import type { BatchOptions, ImageFiles, ImageSet, Normalization, OpenDataset, SplitName } from "../dsl/data.ts";
 import { DatasetError } from "../dsl/errors.ts";
 import { batches } from "./loader.ts";
+import { requireEnough } from "./sampling.ts";
+import { requireTransforms } from "./transforms/check.ts";
 
 /** Everything of an {@linkcode OpenDataset} but its loader. */
 export type Decoded = Omit<OpenDataset, "batches">;
 
 /**
- * Two decoded splits as an open dataset, after checking that sizes, labels and constants agree.
+ * The splits of a dataset as an open one, after checking that sizes, labels, constants and transforms agree.
  *
- * @throws {DatasetError} If pixels, labels, constants or augmentation contradict each other.
+ * @throws {DatasetError} If pixels, labels, constants or transforms contradict each other.
  */
 export function openDataset(decoded: Decoded): OpenDataset {
-  for (const split of ["train", "test"] as const) requireConsistent(decoded, split);
+  for (const [split, set] of splitsOf(decoded)) requireConsistent(decoded, split, set);
   requireConstants(decoded.kind, decoded.shape[0], decoded.normalization);
-  requireAugment(decoded.kind, decoded.shape, decoded.augment);
+  if (decoded.sampling !== undefined) requireEnough(decoded.kind, decoded.train.length, decoded.sampling);
+  for (const [split, set] of splitsOf(decoded)) {
+    // Training images are looked at without augmentation too.
+    if (split === "train") requireChanges(decoded, set, decoded.augment, false);
+    requireChanges(decoded, set, decoded.evaluation ?? [], true);
+  }
   return Object.freeze({
     ...decoded,
     batches: (options: BatchOptions) => batches(decoded, options),
@@ -25,10 +32,21 @@ export function imageSet(pixels: Uint8Array, labels: Uint16Array): ImageSet {
   return Object.freeze({ length: labels.length, pixels, labels });
 }
 
-function requireConsistent(decoded: Decoded, split: "train" | "test"): void {
-  const { pixels, labels } = decoded[split];
-  const [channels, height, width] = decoded.shape;
-  const bytes = labels.length * channels * height * width;
+/** An image set over files that are read when a batch needs them. */
+export function listedImages(labels: Uint16Array, files: ImageFiles): ImageSet {
+  return Object.freeze({ length: labels.length, pixels: new Uint8Array(), labels, files: Object.freeze(files) });
+}
+
+/** The splits there are, by name. */
+export function splitsOf(
+  { train, validation, test }: Pick<Decoded, SplitName>,
+): readonly (readonly [SplitName, ImageSet])[] {
+  return [["train", train], ...(validation ? [["validation", validation] as const] : []), ["test", test]];
+}
+
+function requireConsistent(decoded: Decoded, split: SplitName, { pixels, labels, stored, files }: ImageSet): void {
+  const [channels, height, width] = [decoded.shape[0], ...(stored ?? [decoded.shape[1], decoded.shape[2]])];
+  const bytes = files === undefined ? labels.length * channels! * height! * width! : 0;
   if (labels.length === 0) {
     throw new DatasetError(
       `Cannot use ${decoded.kind}: the ${split} split must hold images, got none. Add images to it.`,
@@ -36,8 +54,11 @@ function requireConsistent(decoded: Decoded, split: "train" | "test"): void {
   }
   if (pixels.length !== bytes) {
     throw new DatasetError(
-      `Cannot use ${decoded.kind}: ${labels.length} ${split} images of ${channels}×${height}×${width} are ${bytes} bytes, ` +
-        `got ${pixels.length}. Give one byte a pixel and one label an image.`,
+      files === undefined
+        ? `Cannot use ${decoded.kind}: ${labels.length} ${split} images of ${channels}×${height}×${width} are ${bytes} ` +
+          `bytes, got ${pixels.length}. Give one byte a pixel and one label an image.`
+        : `Cannot use ${decoded.kind}: ${split} images that are read from files have no pixels in memory, ` +
+          `got ${pixels.length} bytes. Leave out one of both.`,
     );
   }
   const classes = decoded.classNames.length;
@@ -63,19 +84,12 @@ function requireConstants(kind: string, channels: number, { mean, std }: Normali
   }
 }
 
-function requireAugment(kind: string, [, height, width]: OpenDataset["shape"], augment: readonly Transform[]): void {
-  for (const change of augment) {
-    if (change.kind === "flip") {
-      if (change.probability >= 0 && change.probability <= 1) continue;
-      throw new DatasetError(
-        `Cannot augment ${kind}: the flip probability must be from 0 to 1, got ${change.probability}. Use 0.5.`,
-      );
-    }
-    const most = change.mode === "reflect" ? Math.min(height, width) - 1 : Math.max(height, width);
-    if (Number.isInteger(change.pad) && change.pad >= 0 && change.pad <= most) continue;
-    throw new DatasetError(
-      `Cannot augment ${kind}: a ${change.mode} crop of ${height}×${width} images pads by an integer from 0 to ${most}, ` +
-        `got ${change.pad}. Use a smaller pad.`,
-    );
-  }
+function requireChanges(
+  { kind, shape }: Decoded,
+  { files, stored }: ImageSet,
+  transforms: Decoded["augment"],
+  fixed: boolean,
+): void {
+  const to = [shape[1], shape[2]] as const;
+  requireTransforms({ kind, transforms, from: files === undefined ? stored ?? to : undefined, to, fixed });
 }

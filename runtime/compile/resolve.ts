@@ -27,6 +27,8 @@ export interface CompileInput {
   readonly shape: readonly [number, number, number];
   /** Largest batch. */
   readonly batch: number;
+  /** Whether images are mixed, so that each has a second label with a weight; false unless said. */
+  readonly mixed?: boolean;
 }
 
 /** A net or auxiliary module, ready to be run. */
@@ -59,6 +61,8 @@ export interface Plan {
   readonly shape: readonly [number, number, number];
   /** Largest batch. */
   readonly batch: number;
+  /** Whether each image has a second label with a weight. */
+  readonly mixed?: boolean;
   /** Per net: shape of every spot for one batch. */
   readonly spots: { readonly [net: string]: { readonly [spot: string]: Shape } };
   /** Per net: parameters and buffers. */
@@ -85,7 +89,7 @@ export interface PlannedGroup {
  * @throws {UnknownNameError} If a term names a group that does not exist.
  */
 export function resolve(input: CompileInput): Plan {
-  const { graph, classes, shape, batch } = input;
+  const { graph, classes, shape, batch, mixed = false } = input;
   const learners = new Set(graph.terms.flatMap((term) => term.learners));
   const nets = input.nets.map((net): PlannedModule => {
     const arch = input.archs[net.arch];
@@ -145,7 +149,7 @@ export function resolve(input: CompileInput): Plan {
     spots[net.id] = shapes;
     state[net.id] = probe.entries();
   }
-  return Object.freeze({ graph, modules, groups, classes, shape, batch, spots, state });
+  return Object.freeze({ graph, modules, groups, classes, shape, batch, mixed, spots, state });
 }
 
 function planGroups(graph: LossGraph, modules: readonly PlannedModule[]): PlannedGroup[] {

@@ -77,7 +77,7 @@ export class Translator {
       case "run":
         return this.#run(v);
       case "labels":
-        return b.oneHot(b.input("labels", [this.#plan.batch]), this.#plan.classes);
+        return this.#labels();
       case "constant":
         return b.constant(number("value"));
       case "measured":
@@ -117,6 +117,18 @@ export class Translator {
       default:
         return b.map(v.op, ...v.of.map((operandOf) => this.value(operandOf)));
     }
+  }
+
+  /** One-hot labels; of mixed images weight · own + (1 − weight) · the other's. */
+  #labels(): number {
+    const b = this.builder;
+    const { batch, classes, mixed } = this.#plan;
+    const own = b.oneHot(b.input("labels", [batch]), classes);
+    if (!mixed) return own;
+    const other = b.oneHot(b.input("mix/labels", [batch]), classes);
+    const weight = b.reshape(b.input("mix/weights", [batch]), [batch, 1]);
+    const part = call("mul", operand(2), call("sub", operand(0), operand(1)));
+    return b.elementwise(call("add", operand(1), part), [own, other, weight]);
   }
 
   #axis(id: number, axis: number): number {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Batch, OpenDataset } from "../../dsl/data.ts";
+import { type Batch, imagesPerEpoch, type OpenDataset, type SplitName } from "../../dsl/data.ts";
 import { DivergenceError, SentenceError } from "../../dsl/errors.ts";
 import type { Spec, TrainSpec } from "../../dsl/spec.ts";
 import { type Metrics, MetricsCounter } from "./metrics.ts";
@@ -28,7 +28,7 @@ export interface EpochRecord {
   readonly terms: Readonly<Record<string, number>>;
   /** Share of steps in which each group paused; only groups that can. */
   readonly paused: Readonly<Record<string, number>>;
-  /** Top-1 and top-5 on the held-out images. */
+  /** Top-1 and top-5 on the validation images, or on the held-out ones where no validation part was split off. */
   readonly metrics: Metrics;
   /** Wall time of training and of evaluation. */
   readonly seconds: { readonly train: number; readonly evaluate: number };
@@ -88,8 +88,9 @@ export async function fit(input: FitInput): Promise<FitResult> {
     checkResume(session, input.resume, factsOf(input));
     await restoreSnapshot(session, input.resume);
   }
-  const steps = stepsPerEpoch(data.train.length, train.batch);
-  if (data.train.length % train.batch === 1 && run.epoch === 1 && run.step === 0) {
+  const images = imagesPerEpoch(data);
+  const steps = stepsPerEpoch(images, train.batch);
+  if (images % train.batch === 1 && run.epoch === 1 && run.step === 0) {
     report({ kind: "note", text: "The last image of each epoch is left out: batch norm cannot use a batch of one." });
   }
   let last = input.resume ?? await takeSnapshot(session, run.position());
@@ -115,7 +116,7 @@ export async function fit(input: FitInput): Promise<FitResult> {
       throw outgrown(broken, run);
     }
     const trained = performance.now();
-    const metrics = await evaluate(session, data, train.batch);
+    const metrics = await evaluate(session, data, train.batch, data.validation === undefined ? "test" : "validation");
     const seconds = { train: (trained - began) / 1000, evaluate: (performance.now() - trained) / 1000 };
     report({ kind: "epoch", record: run.finish(metrics, seconds) });
     last = { position: run.position(), tensors };
@@ -127,7 +128,7 @@ export async function fit(input: FitInput): Promise<FitResult> {
 
 /** What a checkpoint has to agree with. */
 export function factsOf({ data, train, spec }: Pick<FitInput, "data" | "train" | "spec">): RunFacts {
-  return { seed: train.seed, batch: train.batch, images: data.train.length, dataset: spec?.dataset?.kind };
+  return { seed: train.seed, batch: train.batch, images: imagesPerEpoch(data), dataset: spec?.dataset?.kind };
 }
 
 /** Values that something between the steps would have to measure: nothing does yet, and 0 would train another sentence. */
@@ -142,13 +143,18 @@ function refuseMeasured({ compiled }: Session): void {
   );
 }
 
-/** Measures every net and head on the held-out images. */
-export async function evaluate(session: Session, data: OpenDataset, batch: number): Promise<Metrics> {
+/** Measures every net and head on the held-out images, or on another split. */
+export async function evaluate(
+  session: Session,
+  data: OpenDataset,
+  batch: number,
+  split: SplitName = "test",
+): Promise<Metrics> {
   const nets = session.compiled.plan.modules.filter((module) => module.kind === "net" && module.learns);
   const peers = nets.filter((net) => net.role === "peer");
   const counter = new MetricsCounter((peers.length > 0 ? peers : nets).map((net) => net.id));
   const options = {
-    split: "test",
+    split,
     batch,
     seed: 0,
     epoch: 1,
@@ -229,7 +235,7 @@ class Run {
       step: this.step,
       totals: { ...this.#totals },
       paused: { ...this.#paused },
-      images: data.train.length,
+      images: imagesPerEpoch(data),
       seen: this.#seen,
       measured: {},
       history: [...this.history],
@@ -260,6 +266,7 @@ function stepFeed({ session, train }: FitInput, run: Run, batch: Batch, steps: n
     count: batch.count,
     images: batch.images,
     labels: batch.labels,
+    ...(batch.mix === undefined ? {} : { mix: batch.mix }),
     weights: Object.fromEntries(Object.entries(weights).map(([term, w]) => [term, weightIn(w, run.epoch, {})])),
     rates: Object.fromEntries(Object.entries(optimizers).map(([group, o]) => [group, o.learningRate * factor])),
   };

@@ -4,9 +4,10 @@
  * @module
  */
 
+import type { BatchMix } from "../../dsl/data.ts";
 import type { Compiled } from "../compile/compile.ts";
 import type { Backend, Engine, Numbers, Runner } from "../backend/backend.ts";
-import { ShapeError } from "../../dsl/errors.ts";
+import { SentenceError, ShapeError } from "../../dsl/errors.ts";
 import { sizeOf } from "../ir/node.ts";
 import { initialValues } from "./init.ts";
 
@@ -16,6 +17,8 @@ export interface StepFeed {
   /** One array per view. */
   readonly images: readonly Float32Array[];
   readonly labels: Uint16Array;
+  /** Second labels and their weights, where images are mixed. */
+  readonly mix?: BatchMix;
   /** Weight of each term. */
   readonly weights: Readonly<Record<string, number>>;
   /** Learning rate of each group. */
@@ -80,9 +83,16 @@ export class Session {
     for (const [term, weight] of Object.entries(feed.weights)) uniforms[`weight/${term}`] = weight;
     for (const [group, rate] of Object.entries(feed.rates)) uniforms[`rate/${group}`] = rate;
     for (const [name, value] of Object.entries(feed.measured ?? {})) uniforms[`measured/${name}`] = value;
+    if ((feed.mix !== undefined) !== (this.compiled.plan.mixed === true)) {
+      throw new SentenceError(
+        `Cannot run a step: mixed images need a sentence compiled for them, got ${
+          feed.mix === undefined ? "images that are not mixed" : "one that is not"
+        }. Say mixup or cutmix in the dataset's augment before compiling.`,
+      );
+    }
     await this.#step.run({
       count: feed.count,
-      inputs: { ...imageInputs(feed.images), labels: feed.labels },
+      inputs: { ...imageInputs(feed.images), labels: feed.labels, ...mixInputs(feed.mix) },
       uniforms,
     });
     const terms: Record<string, number> = {};
@@ -140,6 +150,10 @@ export class Session {
     this.#evaluation.close();
     await this.#engine.close();
   }
+}
+
+function mixInputs(mix: BatchMix | undefined): Record<string, Uint16Array | Float32Array> {
+  return mix === undefined ? {} : { "mix/labels": mix.labels, "mix/weights": mix.weights };
 }
 
 function imageInputs(images: readonly Float32Array[]): Record<string, Float32Array> {

@@ -5,7 +5,7 @@
  */
 
 import type { Arch } from "../../dsl/arch.ts";
-import type { Batch, Dataset, LoadContext, OpenDataset } from "../../dsl/data.ts";
+import { type Batch, type Dataset, imagesPerEpoch, type LoadContext, type OpenDataset } from "../../dsl/data.ts";
 import { BackendError, ClassCountError, SentenceError } from "../../dsl/errors.ts";
 import type { LossGraph } from "../../dsl/graph.ts";
 import type { Spec, TrainSpec } from "../../dsl/spec.ts";
@@ -58,7 +58,7 @@ export interface TrainRunOptions {
 /** What a run tells while it goes. */
 export type TrainEvent =
   | FitEvent
-  | { readonly kind: "loading"; readonly what: string; readonly fraction: number }
+  | { readonly kind: "loading"; readonly what: string; readonly fraction: number; readonly note?: string }
   | {
     readonly kind: "start";
     readonly backend: string;
@@ -71,7 +71,7 @@ export type TrainEvent =
 export interface Best {
   /** From 1. */
   readonly epoch: number;
-  /** Share of held-out images whose best class is right. */
+  /** Share of the measured images (validation, else held-out) whose best class is right. */
   readonly top1: number;
 }
 
@@ -79,7 +79,10 @@ export interface Best {
 export interface TrainResult {
   /** Finished epochs. */
   readonly history: readonly EpochRecord[];
-  /** Best epoch of each member. It was chosen on the test images, as the papers do: say so beside the number. */
+  /**
+   * Best epoch of each member. Without a validation part it was chosen on the test images, as the papers do: say so
+   * beside the number.
+   */
   readonly best: Readonly<Record<string, Best>>;
   /** Whether the signal ended it. */
   readonly stopped: boolean;
@@ -120,7 +123,7 @@ export async function train(pipeline: Trainable, options: TrainRunOptions = {}):
       kind: "start",
       backend: session.backend.description,
       source: data.source,
-      images: data.train.length,
+      images: imagesPerEpoch(data),
       bytes: session.bytes,
     });
     const files: Record<string, string> = {};
@@ -202,7 +205,8 @@ async function openSession(
     graph: pipeline.lower(),
     classes: data.classNames.length,
     shape: data.shape,
-    batch: Math.min(train.batch, Math.max(2, data.train.length)),
+    batch: Math.min(train.batch, Math.max(2, imagesPerEpoch(data))),
+    mixed: data.augment.some(({ kind }) => kind === "mixup" || kind === "cutmix"),
   }, train);
   return await Session.open(compiled, backend);
 }
@@ -230,7 +234,8 @@ async function openData(
     throw new SentenceError("Cannot train: the sentence says on what, got no dataset. Add .on(cifar100()) or another.");
   }
   const context: LoadContext = {
-    progress: (what, fraction) => report({ kind: "loading", what, fraction }),
+    progress: (what, fraction, note) =>
+      report({ kind: "loading", what, fraction, ...(note === undefined ? {} : { note }) }),
     ...(options.runs === false ? {} : { cache: `${options.runs ?? "runs"}/cache` }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   };
