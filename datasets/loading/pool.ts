@@ -35,8 +35,9 @@ export function openPool(count: number, recipe: Recipe): Pool {
   const wakeAll = (): void => {
     for (const { wake } of jobs.values()) wake();
   };
-  for (let i = 0; i < count; i++) {
-    const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+  const program = new URL("./worker.ts", import.meta.url);
+  for (let i = 0; i < count && mayRead(program); i++) {
+    const worker = new Worker(program, { type: "module" });
     workers.add(worker);
     worker.onmessage = ({ data }: MessageEvent<Answer>) => {
       if (data.kind === "failed") of(data.step).failures.push(data);
@@ -82,4 +83,10 @@ export function openPool(count: number, recipe: Recipe): Pool {
       for (const worker of workers) worker.terminate();
     },
   };
+}
+
+/** Whether a worker could load its program; asked first, since a refusal is printed whoever handles it. */
+function mayRead(program: URL): boolean {
+  if (program.protocol !== "file:") return true;
+  return Deno.permissions.querySync({ name: "read", path: program }).state === "granted";
 }

@@ -107,7 +107,7 @@ function requireRange(transform: Transform, extent: Extent | undefined, refuse: 
       return refuse(`the alpha of ${transform.kind} must be positive`, transform.alpha, "Use 1.");
     default: {
       const { kind } = transform satisfies never as { readonly kind: string };
-      return refuse(`there is no such transform${didYouMean(kind, kinds).replace(/\.$/, "")}`, kind, "Choose one.");
+      return refuse(`it is one of ${kinds.join(", ")}`, kind, didYouMean(kind, kinds).trim());
     }
   }
 }

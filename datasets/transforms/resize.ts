@@ -27,6 +27,7 @@ export function resize(raster: Raster, [height, width]: Extent): Raster {
 
 // Pillow's: 8 bits are for the result, 2 for what goes beyond it.
 const PRECISION = 22;
+const HALF = 1 << (PRECISION - 1);
 
 /** For each sample of a result: the first sample it reads, and `size` weights in units of 2^−22, zeros after the last. */
 interface Weights {
@@ -61,7 +62,7 @@ function weightsOf(from: number, to: number): Weights {
 function acrossRows({ samples, planes, rows, columns }: Raster, width: number): Uint8Array<ArrayBuffer> {
   const { first, count, values, size } = weightsOf(columns.length, width);
   const out = new Uint8Array(planes.length * rows.length * width);
-  const line = new Uint8Array(columns.length);
+  const line = new Int32Array(columns.length);
   let to = 0;
   for (const plane of planes) {
     for (let y = 0; y < rows.length; y++) {
@@ -71,10 +72,10 @@ function acrossRows({ samples, planes, rows, columns }: Raster, width: number): 
         line[x] = row < 0 || column < 0 ? 0 : samples[plane + row + column]!;
       }
       for (let x = 0; x < width; x++, to++) {
-        let sum = 1 << (PRECISION - 1);
+        let sum = HALF;
+        let at = x * size;
         const from = first[x]!;
-        const end = count[x]!;
-        for (let k = 0, at = x * size; k < end; k++, at++) sum = (sum + Math.imul(line[from + k]!, values[at]!)) | 0;
+        for (let i = from; i < from + count[x]!; i++) sum += Math.imul(line[i]!, values[at++]!);
         out[to] = sum >> PRECISION;
       }
     }
@@ -91,17 +92,16 @@ function acrossColumns(
 ): Uint8Array<ArrayBuffer> {
   const { first, count, values, size } = weightsOf(inHeight, height);
   const out = new Uint8Array(channels * height * width);
-  const sums = new Int32Array(width);
-  for (let channel = 0; channel < channels; channel++) {
+  for (let channel = 0, to = 0; channel < channels; channel++) {
     for (let y = 0; y < height; y++) {
-      sums.fill(1 << (PRECISION - 1));
-      for (let k = 0; k < count[y]!; k++) {
-        const weight = values[y * size + k]!;
-        const from = (channel * inHeight + first[y]! + k) * width;
-        for (let x = 0; x < width; x++) sums[x] = (sums[x]! + Math.imul(samples[from + x]!, weight)) | 0;
+      const from = (channel * inHeight + first[y]!) * width;
+      const weights = values.subarray(y * size, y * size + count[y]!);
+      const end = to + width;
+      for (let start = from; to < end; to++, start++) {
+        let sum = HALF;
+        for (let k = 0, at = start; k < weights.length; k++, at += width) sum += Math.imul(samples[at]!, weights[k]!);
+        out[to] = sum >> PRECISION;
       }
-      const to = (channel * height + y) * width;
-      for (let x = 0; x < width; x++) out[to + x] = sums[x]! >> PRECISION;
     }
   }
   return out;
