@@ -23,7 +23,19 @@ import type { AnyPipeline, Pipeline } from "./dsl/pipeline.ts";
 import { noNet } from "./dsl/refused.ts";
 import type { ScheduleSpec, TrainSpec } from "./dsl/spec.ts";
 import { trainSpec } from "./dsl/train.ts";
-import { cifar10, cifar100, dataset, digits, fashionMnist, imageFolder, synthetic, withLimit } from "./datasets/mod.ts";
+import {
+  cifar10,
+  cifar100,
+  cinic10,
+  dataset,
+  digits,
+  fashionMnist,
+  imageFolder,
+  imagenet,
+  synthetic,
+  tinyImagenet,
+  withLimit,
+} from "./datasets/mod.ts";
 import { fromRecorded } from "./datasets/recorded.ts";
 import { dml, ffsd, kd, vanilla } from "./methods/mod.ts";
 import type { RunFlags } from "./runtime/train/flags.ts";
@@ -176,6 +188,9 @@ export const builtins: Values = Object.freeze({
     fashion_mnist: again(fashionMnist),
     cifar10: again(cifar10),
     cifar100: again(cifar100),
+    cinic10: again(cinic10),
+    tiny_imagenet: again(tinyImagenet),
+    imagenet: again(imagenet),
     image_folder: again(imageFolder),
     synthetic: again(({ channels, height, width, ...rest }) =>
       synthetic({ ...rest, shape: [channels, height, width] })
@@ -202,7 +217,7 @@ function datasetOf(said: Dataset | undefined, flags: Rebinding): Dataset | undef
   return fetched === undefined || flags.limit === undefined ? fetched : withLimit(fetched, flags.limit);
 }
 
-const fetching = { fashion_mnist: fashionMnist, cifar10, cifar100 };
+const fetching = { fashion_mnist: fashionMnist, cifar10, cifar100, cinic10, tiny_imagenet: tinyImagenet };
 
 function downloaded({ kind, name, options }: Dataset): Dataset {
   if (!Object.hasOwn(fetching, kind)) {

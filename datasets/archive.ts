@@ -1,114 +1,85 @@
+import type { ImageSource, LoadContext } from "../dsl/data.ts";
 import { DatasetError } from "../dsl/errors.ts";
-import { gunzip, isGzip, readBytes } from "./files.ts";
+import { fileKind } from "./file_kind.ts";
+import { breather, unreadable } from "./files.ts";
+import { stretch } from "./read_source.ts";
+import { type Bytes, readTar } from "./tar.ts";
+import { unpack } from "./unpack.ts";
+import { readZip } from "./zip.ts";
 
-/** A file or folder inside a tar archive. */
+/** A file or folder inside an archive. */
 export interface ArchiveEntry {
   /** Path with "/" between the parts, without a leading "./" and without a trailing "/". */
   readonly path: string;
-  /** Contents, a view into the unpacked archive; `undefined` for a folder. */
-  readonly bytes: Uint8Array | undefined;
+  /** Where its contents lie; `undefined` for a folder. */
+  readonly source: ImageSource | undefined;
 }
 
 /**
- * Entries of a `.tar` or `.tar.gz` file, unpacked once into memory. Links and devices are left out.
+ * Entries of a `.tar`, `.tar.gz` or `.zip` file, told apart by their first bytes and not by their names. Links and
+ * devices are left out; of two entries of one path the later one counts.
  *
- * The reader is our own because the small ones on npm neither check header sums nor join the ustar prefix, so a text
- * file would open as an archive of nothing and long paths would be cut.
- *
- * Source: POSIX.1-2017, pax, "ustar Interchange Format"; GNU tar manual, "Basic Tar Format" (type L).
+ * Only the index of a `.tar` or `.zip` is read. A `.tar.gz` has no index: it is unpacked, into memory up to 1 GiB and
+ * into the cache folder above that.
  *
  * @throws {DatasetError} If the file is no archive, or is cut or damaged.
  */
-export async function readArchive(path: string): Promise<readonly ArchiveEntry[]> {
-  const packed = await readBytes(path);
-  if (/gz$/i.test(path) && !isGzip(packed)) {
+export async function readArchive(path: string, context: LoadContext = {}): Promise<readonly ArchiveEntry[]> {
+  using file = open(path);
+  const start = stretch(file, 0, 512);
+  const kind = fileKind(start);
+  if (kind === "a gzip file") {
+    const unpacked = await unpack(path, file, context);
+    if (unpacked instanceof Uint8Array) return await inMemory(path, unpacked);
+    using tar = open(unpacked);
+    return await inFile(path, unpacked, tar, readTar, context);
+  }
+  if (kind.includes("zip file")) return await inFile(path, path, file, readZip, context);
+  if (!kind.startsWith("a file that starts with") && kind !== "a tar file") {
     throw new DatasetError(
-      `Cannot open "${path}": a gzip file must start with the bytes 1f 8b, got ${hex(packed.subarray(0, 2))}. ` +
-        "Download or pack the archive again.",
+      `Cannot open "${path}": it must be a .tar, a .tar.gz or a .zip file, got ${kind}. ` +
+        "Download it again, or pack the folder again.",
     );
   }
-  return readTar(path, isGzip(packed) ? await gunzip(path, packed) : packed);
+  return await inFile(path, path, file, readTar, context);
 }
 
-/** Entries of an unpacked tar archive. @throws {DatasetError} If it is none, or is cut or damaged. */
-export function readTar(path: string, bytes: Uint8Array): readonly ArchiveEntry[] {
-  const entries: ArchiveEntry[] = [];
-  let longName: string | undefined;
-  let offset = 0;
-  while (offset + 512 <= bytes.length) {
-    const header = bytes.subarray(offset, offset + 512);
-    if (header[0] === 0) break;
-    requireSum(path, header, offset);
-    const size = octal(header, 124, 12);
-    if (!(size >= 0)) throw notTar(path, offset);
-    const body = offset + 512;
-    if (body + size > bytes.length) throw cut(path, size, bytes.length - body);
-    const contents = bytes.subarray(body, body + size);
-    const type = String.fromCharCode(header[156]! || 0x30);
-    if (type === "L") longName = text(contents, 0, size);
-    else if (type === "x") longName = paxPath(contents) ?? longName;
-    else {
-      const name = longName ?? headerName(header);
-      longName = undefined;
-      const clean = name.split("/").filter((part) => part !== "" && part !== ".").join("/");
-      if (type === "5" || name.endsWith("/")) entries.push({ path: clean, bytes: undefined });
-      else if (type === "0" || type === "7") entries.push({ path: clean, bytes: contents });
-    }
-    offset = body + Math.ceil(size / 512) * 512;
+type Index = { path: string; folder: boolean; at: number; length: number; inflated?: number };
+
+async function inMemory(path: string, whole: Uint8Array): Promise<readonly ArchiveEntry[]> {
+  const entries = await readTar(path, {
+    length: whole.length,
+    at: (from, length) => whole.subarray(from, from + length),
+  });
+  return entriesOf(entries, ({ path, at, length }) => ({ path, bytes: whole.subarray(at, at + length) }));
+}
+
+async function inFile(
+  path: string,
+  kept: string,
+  file: Deno.FsFile,
+  read: (path: string, bytes: Bytes, breathe: () => Promise<void>) => Promise<readonly Index[]>,
+  context: LoadContext,
+): Promise<readonly ArchiveEntry[]> {
+  const bytes = { length: file.statSync().size, at: (from: number, length: number) => stretch(file, from, length) };
+  const entries = await read(path, bytes, breather(context.signal));
+  return entriesOf(entries, ({ path: name, at, length, inflated }) => {
+    return { path: kept, from: at, length, name, ...(inflated === undefined ? {} : { inflated }) };
+  });
+}
+
+function entriesOf(entries: readonly Index[], sourceOf: (entry: Index) => ImageSource): readonly ArchiveEntry[] {
+  const byPath = new Map<string, ArchiveEntry>();
+  for (const entry of entries) {
+    byPath.set(entry.path, { path: entry.path, source: entry.folder ? undefined : sourceOf(entry) });
   }
-  if (offset < bytes.length && bytes[offset] !== 0) throw cut(path, 512, bytes.length - offset);
-  if (offset === 0) {
-    throw new DatasetError(
-      `Cannot open "${path}": a tar archive must hold at least one file, got ${bytes.length} bytes without any. ` +
-        "Pack the folder again.",
-    );
+  return [...byPath.values()];
+}
+
+function open(path: string): Deno.FsFile {
+  try {
+    return Deno.openSync(path);
+  } catch (error) {
+    throw unreadable(path, error);
   }
-  return entries;
-}
-
-function requireSum(path: string, header: Uint8Array, offset: number): void {
-  let sum = 8 * 0x20; // the sum's own field counts as blanks
-  for (let i = 0; i < 512; i++) if (i < 148 || i >= 156) sum += header[i]!;
-  if (sum === octal(header, 148, 8)) return;
-  throw notTar(path, offset);
-}
-
-function notTar(path: string, offset: number): DatasetError {
-  return new DatasetError(
-    `Cannot open "${path}": it must be a tar archive, gzipped or not, got other data at byte ${offset}. ` +
-      "Give a folder, a .tar or a .tar.gz file.",
-  );
-}
-
-function cut(path: string, needed: number, left: number): DatasetError {
-  return new DatasetError(
-    `Cannot open "${path}": the archive must be whole, got ${left} bytes where ${needed} are needed. ` +
-      "Copy or download it again.",
-  );
-}
-
-function headerName(header: Uint8Array): string {
-  const name = text(header, 0, 100);
-  const prefix = text(header, 257, 6) === "ustar" ? text(header, 345, 155) : "";
-  return prefix === "" ? name : `${prefix}/${name}`;
-}
-
-/** The path in a pax header, whose records read `<length> <key>=<value>\n`. */
-function paxPath(contents: Uint8Array): string | undefined {
-  return /^\d+ path=(.*)$/m.exec(new TextDecoder().decode(contents))?.[1];
-}
-
-function octal(bytes: Uint8Array, at: number, length: number): number {
-  return parseInt(text(bytes, at, length).trim() || "0", 8);
-}
-
-/** Text up to the first zero byte. */
-function text(bytes: Uint8Array, at: number, length: number): string {
-  const field = bytes.subarray(at, at + length);
-  const end = field.indexOf(0);
-  return new TextDecoder().decode(end < 0 ? field : field.subarray(0, end));
-}
-
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
 }

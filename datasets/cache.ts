@@ -1,7 +1,6 @@
 import type { ImageSet, LoadContext } from "../dsl/data.ts";
-import { firstLine } from "./files.ts";
+import { digest, firstLine } from "./files.ts";
 import { imageSet } from "./open_dataset.ts";
-import { digest } from "./source_tree.ts";
 
 /** Decoded images as they are kept between runs. */
 export interface CachedImages {

@@ -1,68 +1,30 @@
-import type { Dataset, ImageSet, LoadContext, Normalization, OpenDataset, Transform } from "../dsl/data.ts";
+import type { Dataset, LoadContext, Normalization, OpenDataset, Transform } from "../dsl/data.ts";
 import { DatasetError } from "../dsl/errors.ts";
 import { readArchive } from "./archive.ts";
-import { type CachedImages, readCache, writeCache } from "./cache.ts";
-import { cifar100Classes, cifar100Normalization, cifar10Classes, cifar10Normalization } from "./cifar_names.ts";
-import { download } from "./download.ts";
-import { lookAt, readBytes, versionOf } from "./files.ts";
-import { imageSet, openDataset } from "./open_dataset.ts";
+import { readCache, writeCache } from "./cache.ts";
+import { cifar100Format, cifar10Format, type CifarFormat, readCifar, type Splits } from "./cifar_files.ts";
+import { decodeOnce } from "./decode_once.ts";
+import { digest, lookAt, namesIn, readBytes, realPath, versionOf } from "./files.ts";
+import type { LimitedContext } from "./limit.ts";
+import { fetchOfficial, type Mirror } from "./mirror.ts";
+import { openDataset } from "./open_dataset.ts";
+import { readParquet } from "./parquet.ts";
+import { sourceReader } from "./read_source.ts";
 
 /** Options of {@linkcode cifar10} and {@linkcode cifar100}. */
 export interface CifarOptions {
-  /** The official `.tar.gz` of the binary version, unpacked or not: the archive, or the folder with its `.bin` files. */
+  /**
+   * The official `.tar.gz` of the binary version, unpacked or not: the archive, or the folder with its `.bin` files; or
+   * the folder of Hugging Face's parquet files (`uoft-cs/cifar10`, `uoft-cs/cifar100`).
+   */
   readonly path?: string;
-  /** Download the archive (170 MB) into the cache if it is nowhere; false unless said. */
-  readonly download?: boolean;
+  /** Download the archive (170 MB) into the cache if it is nowhere, from its official address or a mirror; false unless said. */
+  readonly download?: boolean | Mirror;
   /** Normalisation constants; those of the released code unless said. */
   readonly normalization?: Normalization;
   /** Changes of training images; FFSD's unless said. */
   readonly augment?: readonly Transform[];
 }
-
-/** One of the two sets: its files and the layout of a record. */
-interface Format<C extends number> {
-  readonly kind: string;
-  readonly name: string;
-  readonly classes: C;
-  readonly classNames: readonly string[];
-  readonly normalization: Normalization;
-  /** Bytes before the pixels; the last of them is the label. */
-  readonly labelBytes: number;
-  readonly train: readonly string[];
-  readonly test: string;
-  readonly folder: string;
-  readonly archive: string;
-  /** SHA-256 of the official archive, as several projects print it beside the MD5 of the authors' page. */
-  readonly sha256: string;
-}
-
-const ten: Format<10> = Object.freeze({
-  kind: "cifar10",
-  name: "CIFAR-10",
-  classes: 10,
-  classNames: cifar10Classes,
-  normalization: cifar10Normalization,
-  labelBytes: 1,
-  train: Object.freeze([1, 2, 3, 4, 5].map((part) => `data_batch_${part}.bin`)),
-  test: "test_batch.bin",
-  folder: "cifar-10-batches-bin",
-  archive: "cifar-10-binary.tar.gz",
-  sha256: "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
-});
-
-const hundred: Format<100> = Object.freeze({
-  kind: "cifar100",
-  name: "CIFAR-100",
-  classes: 100,
-  classNames: cifar100Classes,
-  normalization: cifar100Normalization,
-  labelBytes: 2,
-  train: Object.freeze(["train.bin"]),
-  test: "test.bin",
-  folder: "cifar-100-binary",
-  archive: "cifar-100-binary.tar.gz",
-  sha256: "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec",
-});
 
 const address = "https://www.cs.toronto.edu/~kriz";
 
@@ -73,10 +35,10 @@ const ffsdAugment: readonly Transform[] = Object.freeze([
 ]);
 
 /**
- * CIFAR-10 in its binary version: 50 000 + 10 000 colour images, 3×32×32, ten classes.
+ * CIFAR-10: 50 000 + 10 000 colour images, 3×32×32, ten classes.
  *
  * Looked for at `path` if given, else in `cifar10` below the cache folder (`runs/cache` unless said), as the official
- * archive or the folder it unpacks to. Training images get a reflect crop with pad 4 and a flip with probability ½.
+ * archive, the folder it unpacks to, or Hugging Face's parquet files. Training images get a reflect crop with pad 4 and a flip with probability ½.
  *
  * @throws {DatasetError} When opened, if the files are nowhere, cut, or hold labels of other classes.
  *
@@ -89,11 +51,11 @@ const ffsdAugment: readonly Transform[] = Object.freeze([
  * ```
  */
 export function cifar10(options: CifarOptions = {}): Dataset<10> {
-  return cifar(ten, options);
+  return cifar(cifar10Format, options);
 }
 
 /**
- * CIFAR-100 in its binary version: 50 000 + 10 000 colour images, 3×32×32, a hundred (fine) classes.
+ * CIFAR-100: 50 000 + 10 000 colour images, 3×32×32, a hundred (fine) classes.
  *
  * Looked for as {@linkcode cifar10} is, in `cifar100` below the cache folder. Constants and augmentation (reflect crop
  * with pad 4, flip with probability ½) are FFSD's.
@@ -109,10 +71,10 @@ export function cifar10(options: CifarOptions = {}): Dataset<10> {
  * ```
  */
 export function cifar100(options: CifarOptions = {}): Dataset<100> {
-  return cifar(hundred, options);
+  return cifar(cifar100Format, options);
 }
 
-function cifar<C extends number>(format: Format<C>, options: CifarOptions): Dataset<C> {
+function cifar<C extends number>(format: CifarFormat<C>, options: CifarOptions): Dataset<C> {
   const { path, normalization, augment } = options;
   return Object.freeze({
     kind: format.kind,
@@ -128,11 +90,12 @@ function cifar<C extends number>(format: Format<C>, options: CifarOptions): Data
   });
 }
 
-async function open(format: Format<number>, options: CifarOptions, context: LoadContext): Promise<OpenDataset> {
+async function open(format: CifarFormat<number>, options: CifarOptions, context: LimitedContext): Promise<OpenDataset> {
   context.signal?.throwIfAborted();
-  const path = await find(format, options, context);
+  const found = await find(format, options, context);
+  const { path } = found;
   context.progress?.(`reading ${path}`, 0);
-  const { train, test } = await load(format, path, context);
+  const { train, test } = await load[found.layout](format, path, context);
   context.progress?.(`reading ${path}`, 1);
   context.signal?.throwIfAborted();
   return openDataset({
@@ -147,44 +110,55 @@ async function open(format: Format<number>, options: CifarOptions, context: Load
   });
 }
 
-async function find(format: Format<number>, options: CifarOptions, context: LoadContext): Promise<string> {
+interface Found {
+  readonly path: string;
+  readonly layout: keyof typeof load;
+}
+
+async function find(format: CifarFormat<number>, options: CifarOptions, context: LoadContext): Promise<Found> {
   const kept = `${context.cache ?? "runs/cache"}/${format.kind}`;
   const places = options.path === undefined
-    ? [kept, `${kept}/${format.folder}`, `${kept}/${format.archive}`]
-    : [`${options.path}/${format.folder}`, options.path];
-  const found = places.find((place) => {
-    const info = lookAt(place);
-    return info?.isFile || (info?.isDirectory && lookAt(`${place}/${format.test}`)?.isFile);
-  });
-  if (found !== undefined) return found;
-  const archive = `${kept}/${format.archive}`;
-  if (options.download === true) {
-    await download({ url: `${address}/${format.archive}`, file: archive, sha256: format.sha256 }, context);
-    return archive;
+    ? [kept, `${kept}/${format.folder}`, `${kept}/${format.parquetFolder}`, `${kept}/${format.archive}`]
+    : [`${options.path}/${format.folder}`, `${options.path}/${format.parquetFolder}`, options.path];
+  for (const path of places) {
+    const info = lookAt(path);
+    if (info?.isFile) return { path, layout: "archive" };
+    if (!info?.isDirectory) continue;
+    if (lookAt(`${path}/${format.test}`)?.isFile) return { path, layout: "binary" };
+    if (parquetFiles(path, "test").length > 0) return { path, layout: "parquet" };
+  }
+  const { archive: name, bytes, sha256 } = format;
+  const { download = false } = options;
+  if (download !== false) {
+    const official = { name, address, bytes, checksum: { sha256 } };
+    return { path: await fetchOfficial(official, kept, download, context), layout: "archive" };
   }
   throw new DatasetError(
-    `Cannot open ${format.name}: ${format.archive} or its ${format.test} must lie at "${options.path ?? kept}", ` +
-      `got nothing there. Give ${format.kind}({ path }), or allow ${format.kind}({ download: true }).`,
+    `Cannot open ${format.name}: ${format.archive}, its ${format.test} or parquet files must lie at ` +
+      `"${options.path ?? kept}", got nothing there. Give ${format.kind}({ path }), ` +
+      `or allow ${format.kind}({ download: true }).`,
   );
 }
 
-async function load(
-  format: Format<number>,
-  path: string,
-  context: LoadContext,
-): Promise<Pick<CachedImages, "train" | "test">> {
-  const info = lookAt(path)!;
-  if (info.isDirectory) {
-    return await readSplits(format, (name) => readBytes(`${path}/${name}`), (name) => `${path}/${name}`);
-  }
-  const source = context.cache === undefined ? path : await Deno.realPath(path);
-  const origin = { kind: format.kind, source, version: versionOf(info) };
+type Load = (format: CifarFormat<number>, path: string, context: LimitedContext) => Promise<Splits>;
+
+const load = {
+  binary: async (format, path) =>
+    await readCifar(format, (name) => readBytes(`${path}/${name}`), (name) => `${path}/${name}`),
+  archive: loadArchive,
+  parquet: loadParquet,
+} as const satisfies Record<string, Load>;
+
+async function loadArchive(format: CifarFormat<number>, path: string, context: LoadContext): Promise<Splits> {
+  const source = context.cache === undefined ? path : await realPath(path);
+  const origin = { kind: format.kind, source, version: versionOf(lookAt(path)!) };
   const cached = await readCache(context, origin);
   if (cached !== undefined) return cached;
-  const entries = await readArchive(path);
-  const splits = await readSplits(format, (name) => {
+  const entries = await readArchive(path, context);
+  using reader = sourceReader();
+  const splits = await readCifar(format, (name) => {
     const entry = entries.find((candidate) => candidate.path.split("/").at(-1) === name);
-    if (entry?.bytes !== undefined) return Promise.resolve(entry.bytes);
+    if (entry?.source !== undefined) return reader.read(entry.source);
     throw new DatasetError(
       `Cannot open "${path}": the archive of ${format.name} must hold ${name}, got ${entries.length} other entries. ` +
         `Give the binary version, ${format.archive}.`,
@@ -194,53 +168,32 @@ async function load(
   return splits;
 }
 
-async function readSplits(
-  format: Format<number>,
-  read: (name: string) => Promise<Uint8Array>,
-  pathOf: (name: string) => string,
-): Promise<{ readonly train: ImageSet; readonly test: ImageSet }> {
-  const part = async (name: string): Promise<ImageSet> => readRecords(format, pathOf(name), await read(name));
-  const parts: ImageSet[] = [];
-  for (const name of format.train) parts.push(await part(name));
-  return { train: joined(parts), test: await part(format.test) };
-}
-
-function readRecords(format: Format<number>, path: string, bytes: Uint8Array): ImageSet {
-  const size = 3 * 32 * 32;
-  const record = format.labelBytes + size;
-  const count = bytes.length / record;
-  if (!Number.isInteger(count) || count === 0) {
+async function loadParquet(format: CifarFormat<number>, path: string, context: LimitedContext): Promise<Splits> {
+  const { classNames, labelColumns } = format;
+  const layout = { image: ["img", "image"], label: labelColumns, classNames };
+  const [train, test] = [parquetFiles(path, "train"), parquetFiles(path, "test")];
+  if (train.length === 0) {
     throw new DatasetError(
-      `Cannot read "${path}": a ${format.name} file holds whole records of ${record} bytes, got ${bytes.length} bytes. ` +
-        "Copy or download it again.",
+      `Cannot open "${path}": it must hold train*.parquet beside test*.parquet, got none. Download both.`,
     );
   }
-  const pixels = new Uint8Array(count * size);
-  const labels = new Uint16Array(count);
-  for (let image = 0; image < count; image++) {
-    const at = image * record + format.labelBytes;
-    const label = labels[image] = bytes[at - 1]!;
-    if (label >= format.classes) {
-      throw new DatasetError(
-        `Cannot read "${path}": labels must be from 0 to ${format.classes - 1}, got ${label} at image ${image}. ` +
-          `Give a file of the binary version of ${format.name}.`,
-      );
-    }
-    pixels.set(bytes.subarray(at, at + size), image * size);
-  }
-  return imageSet(pixels, labels);
+  const read = async (paths: readonly string[]) =>
+    (await Array.fromAsync(paths, (file) => readParquet(file, layout, context))).flat();
+  const versions = [...train, ...test].map((file) => `${file}:${versionOf(lookAt(file)!)}`);
+  const source = context.cache === undefined ? path : await realPath(path);
+  const origin = { kind: format.kind, source, version: await digest(versions.join("\n")) };
+  const list = async () => ({ classNames, train: await read(train), test: await read(test) });
+  const images = await decodeOnce(path, origin, list, context);
+  if (images.shape.join() === "3,32,32") return images;
+  throw new DatasetError(
+    `Cannot use "${path}": images of ${format.name} must be 3×32×32, got ${images.shape.join("×")}. ` +
+      "Give the parquet files of this dataset.",
+  );
 }
 
-function joined(parts: readonly ImageSet[]): ImageSet {
-  if (parts.length === 1) return parts[0]!;
-  const count = parts.reduce((sum, part) => sum + part.length, 0);
-  const pixels = new Uint8Array(count * 3 * 32 * 32);
-  const labels = new Uint16Array(count);
-  let at = 0;
-  for (const part of parts) {
-    pixels.set(part.pixels, at * 3 * 32 * 32);
-    labels.set(part.labels, at);
-    at += part.length;
-  }
-  return imageSet(pixels, labels);
+/** Parquet files of a split, in order, as Hugging Face names them: `train-00000-of-00001.parquet`. */
+function parquetFiles(folder: string, split: string): readonly string[] {
+  return namesIn(folder)
+    .filter((name) => name.startsWith(split) && name.endsWith(".parquet"))
+    .map((name) => `${folder}/${name}`);
 }

@@ -1,11 +1,12 @@
+import type { ImageSource } from "../dsl/data.ts";
 import { DatasetError } from "../dsl/errors.ts";
 
 /** A file of a dataset, wherever it lies. */
 export interface SourceFile {
   /** Path below the dataset's folder, e.g. `"train/cat/1.png"`. */
   readonly path: string;
-  /** Its contents. */
-  read(): Promise<Uint8Array>;
+  /** Where its contents lie. */
+  readonly source: ImageSource;
 }
 
 /** Files and folders below a dataset's folder. */
@@ -32,18 +33,30 @@ export interface ClassFolders {
   readonly test: readonly LabelledFile[];
 }
 
-/** Folders that may hold the held-out split, best first. */
-export const testFolders: readonly string[] = Object.freeze(["test", "val", "valid"]);
+/** Which folders hold which split. */
+export interface SplitFolders {
+  /** Folders whose images are trained on, one after another. */
+  readonly train: readonly string[];
+  /** Folders that may hold the held-out split, best first. */
+  readonly test: readonly string[];
+}
+
+/** The usual names of splits. */
+export const usualSplits: SplitFolders = Object.freeze({
+  train: Object.freeze(["train"]),
+  test: Object.freeze(["test", "val", "valid"]),
+});
 
 /**
  * Images and labels of `train/<class>/…` and `test/<class>/…` (or `val/`, `valid/`).
  *
  * @throws {DatasetError} If the layout is another one, a class has no images, or the splits disagree.
  */
-export function classFolders(place: string, tree: Tree): ClassFolders {
-  const test = testFolders.find((name) => has(tree, name));
-  if (!has(tree, "train") || test === undefined) throw noSplits(place, tree);
-  const [trainClasses, testClasses] = [split(place, tree, "train"), split(place, tree, test)];
+export function classFolders(place: string, tree: Tree, splits: SplitFolders = usualSplits): ClassFolders {
+  const test = splits.test.find((name) => has(tree, name));
+  if (!splits.train.every((name) => has(tree, name)) || test === undefined) throw noSplits(place, tree, splits);
+  const trainClasses = joined(splits.train.map((name) => split(place, tree, name)));
+  const testClasses = split(place, tree, test);
   const classNames = [...trainClasses.keys()].sort();
   if (classNames.length < 2) {
     throw new DatasetError(
@@ -94,6 +107,13 @@ function split(place: string, tree: Tree, name: string): Classes {
   return classes;
 }
 
+/** Classes of several folders together; one that is in some of them only is left to {@linkcode requireSame}. */
+function joined(parts: readonly Classes[]): Classes {
+  if (parts.length === 1) return parts[0]!;
+  const names = new Set(parts.flatMap((classes) => [...classes.keys()]));
+  return new Map([...names].map((name) => [name, parts.flatMap((classes) => classes.get(name) ?? [])]));
+}
+
 function requireImageName(place: string, path: string): void {
   if (path.split("/").length < 3) {
     throw new DatasetError(
@@ -126,12 +146,14 @@ function has(tree: Tree, top: string): boolean {
   return tree.folders.includes(top) || tree.files.some((file) => file.path.startsWith(`${top}/`));
 }
 
-function noSplits(place: string, tree: Tree): DatasetError {
+function noSplits(place: string, tree: Tree, { train, test }: SplitFolders): DatasetError {
   const tops = new Set([...tree.folders, ...tree.files.map((file) => file.path)].map((path) => path.split("/")[0]!));
   const names = [...tops].sort();
   const shown = names.slice(0, 5).map((name) => `"${name}"`).join(", ") + (names.length > 5 ? ", …" : "");
+  const needed = [...train, test[0]!].map((name) => `${name}/<class>/`).join(" and ");
+  const others = test.length === 1 ? "" : ` (or ${test.slice(1).map((name) => `${name}/`).join(", ")})`;
   return new DatasetError(
-    `Cannot open "${place}": a dataset holds train/<class>/ and test/<class>/ (or val/, valid/), ` +
-      `got ${shown === "" ? "nothing" : shown}. Arrange the images so.`,
+    `Cannot open "${place}": a dataset holds ${needed}${others}, got ${shown === "" ? "nothing" : shown}. ` +
+      "Arrange the images so.",
   );
 }

@@ -2,8 +2,9 @@ import { DatasetError } from "../dsl/errors.ts";
 import type { LoadContext } from "../dsl/data.ts";
 import type { LabelledFile } from "./class_folders.ts";
 import { imageDecoder, type Picture, writePlanes } from "./decode_image.ts";
-import { breather } from "./files.ts";
+import { breather, readBytes } from "./files.ts";
 import type { ImageHeader } from "./image_header.ts";
+import { sourceReader } from "./read_source.ts";
 
 /** Images of one size, as planes. */
 export interface Planes {
@@ -32,6 +33,7 @@ export async function decodeFiles(
   context: LoadContext,
 ): Promise<Planes> {
   const decoder = imageDecoder();
+  using reader = sourceReader();
   const breathe = breather(context.signal);
   let first: { readonly path: string; readonly header: ImageHeader } | undefined;
   let channels = 1;
@@ -49,7 +51,10 @@ export async function decodeFiles(
   };
   for (let from = 0; from < files.length; from += AT_ONCE) {
     const some = files.slice(from, from + AT_ONCE);
-    const contents = await Promise.all(some.map((file) => file.read()));
+    const contents = await Promise.all(some.map(({ source }) => {
+      const whole = !("bytes" in source) && source.from === undefined;
+      return whole ? readBytes(source.path) : reader.read(source);
+    }));
     for (const [i, { path }] of some.entries()) {
       const picture = await decoder.decode(path, contents[i]!, (header) => {
         first ??= { path, header };
@@ -76,14 +81,17 @@ function requireFit(
   if (header.width !== width || header.height !== height) {
     throw new DatasetError(
       `Cannot use "${path}" of "${place}": all images must have one size, ${height}×${width} as "${first.path}", ` +
-        `got ${header.height}×${header.width}. Resize the images first.`,
+        `got ${header.height}×${header.width}. Resize the images first, or open them by imageFolder({ path, size }).`,
     );
   }
   const bytes = count * 3 * width * height;
   if (path === first.path && bytes > MOST_BYTES) {
     throw new DatasetError(
       `Cannot use "${place}": decoded images must fit into ${MOST_BYTES / 2 ** 30} GiB, ` +
-        `got ${count} images of ${height}×${width}, ${(bytes / 2 ** 30).toFixed(1)} GiB. Use fewer or smaller images.`,
+        `got ${count} images of ${height}×${width}, ${
+          (bytes / 2 ** 30).toFixed(1)
+        } GiB. Use fewer or smaller images, ` +
+        "or open them by imageFolder({ path, size }).",
     );
   }
 }

@@ -29,16 +29,24 @@ export interface ImageDecoder {
  * about 30 µs each, so that 60 000 of them take a few seconds in one thread and no workers are needed. Both codecs want
  * read permission only.
  *
- * Alpha is dropped, 16-bit samples keep their high byte, palettes become colour, grey stays one channel.
+ * Alpha is dropped, 16-bit samples keep their high byte, palettes become colour, grey stays one channel. CMYK (and YCCK)
+ * JPEG becomes RGB as 255 · (1 − ink) · (1 − black), which mozjpeg refuses and `jpeg-js` does. Of an animated PNG the
+ * still image is taken.
  */
 export function imageDecoder(): ImageDecoder {
   let jpeg: Promise<Codec> | undefined;
   let png: Promise<Codec> | undefined;
+  let cmyk: Promise<Codec> | undefined;
   return {
     async decode(path, bytes, accept) {
       const header = readHeader(path, bytes);
       accept(header);
-      const codec = await (header.format === "jpeg" ? jpeg ??= jpegCodec() : png ??= pngCodec());
+      const codec =
+        await (header.format === "png"
+          ? png ??= pngCodec()
+          : header.cmyk
+          ? cmyk ??= cmykCodec()
+          : jpeg ??= jpegCodec());
       try {
         return codec(header, bytes);
       } catch (error) {
@@ -83,6 +91,19 @@ async function jpegCodec(): Promise<Codec> {
     const cut = said.find((line) => line.startsWith("Premature end"));
     if (cut !== undefined || image === null) throw new Error(cut ?? said.at(-1) ?? "no image");
     return { header, samples: image.data as Uint8ClampedArray, stride: 4 };
+  };
+}
+
+async function cmykCodec(): Promise<Codec> {
+  const { decode } = await import("npm:jpeg-js@0.4");
+  return (header, bytes) => {
+    const image = decode(bytes, {
+      useTArray: true,
+      tolerantDecoding: false,
+      maxMemoryUsageInMB: 4096,
+      maxResolutionInMP: 135,
+    });
+    return { header, samples: image.data, stride: 4 };
   };
 }
 

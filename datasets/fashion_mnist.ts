@@ -1,25 +1,30 @@
 import type { Dataset, ImageSet, LoadContext, Normalization, OpenDataset, Transform } from "../dsl/data.ts";
 import { DatasetError } from "../dsl/errors.ts";
-import { download } from "./download.ts";
 import { gunzip, isGzip, lookAt, readBytes } from "./files.ts";
 import { readIdx } from "./idx.ts";
+import { fetchOfficial, type Mirror } from "./mirror.ts";
 import { imageSet, openDataset } from "./open_dataset.ts";
 
 /** Options of {@linkcode fashionMnist}. */
 export interface FashionMnistOptions {
   /** Folder with the four IDX files, gzipped or not. */
   readonly folder?: string;
-  /** Download the files (31 MB) into the cache if they are nowhere; false unless said. */
-  readonly download?: boolean;
+  /** Download the files (31 MB) into the cache if they are nowhere, from their official address or a mirror; false unless said. */
+  readonly download?: boolean | Mirror;
 }
 
-// Four files: SHA-256 of the official gzip files, as several projects print them beside the MD5 of Zalando's README.
+// Four files: size and SHA-256 of the official gzip files, as several projects print them beside the MD5 of Zalando's
+// README.
 const files = {
-  trainImages: ["train-images-idx3-ubyte", "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"],
-  trainLabels: ["train-labels-idx1-ubyte", "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"],
-  testImages: ["t10k-images-idx3-ubyte", "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"],
-  testLabels: ["t10k-labels-idx1-ubyte", "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"],
-} as const satisfies Record<string, readonly [name: string, sha256: string]>;
+  trainImages: [
+    "train-images-idx3-ubyte",
+    26421880,
+    "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+  ],
+  trainLabels: ["train-labels-idx1-ubyte", 29515, "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"],
+  testImages: ["t10k-images-idx3-ubyte", 4422102, "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"],
+  testLabels: ["t10k-labels-idx1-ubyte", 5148, "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"],
+} as const satisfies Record<string, readonly [name: string, bytes: number, sha256: string]>;
 
 const address = "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion";
 
@@ -105,9 +110,10 @@ async function findFolder(options: FashionMnistOptions, context: LoadContext): P
     }
   });
   if (found !== undefined) return found;
-  if (options.download === true) {
-    for (const [name, sha256] of Object.values(files)) {
-      await download({ url: `${address}/${name}.gz`, file: `${kept}/${name}.gz`, sha256 }, context);
+  const { download = false } = options;
+  if (download !== false) {
+    for (const [name, bytes, sha256] of Object.values(files)) {
+      await fetchOfficial({ name: `${name}.gz`, address, bytes, checksum: { sha256 } }, kept, download, context);
     }
     return kept;
   }

@@ -41,6 +41,26 @@ export function versionOf(info: Deno.FileInfo): string {
   return `${info.size}@${info.mtime?.getTime() ?? 0}`;
 }
 
+/** Full path, links followed. @throws {DatasetError} If it cannot be read. */
+export async function realPath(path: string): Promise<string> {
+  return await Deno.realPath(path).catch((error) => Promise.reject(unreadable(path, error)));
+}
+
+/** Names of what lies in a folder, sorted by code unit. @throws {DatasetError} If it cannot be read. */
+export function namesIn(folder: string): readonly string[] {
+  try {
+    return Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
+  } catch (error) {
+    throw unreadable(folder, error);
+  }
+}
+
+/** SHA-256 of a text, in hexadecimal. */
+export async function digest(text: string): Promise<string> {
+  const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 /** The mistake behind a failed read. */
 export function unreadable(path: string, error: unknown): DatasetError {
   const got = error instanceof Error ? error.message : String(error);

@@ -1,35 +1,46 @@
 import type { Dataset, LoadContext, Normalization, OpenDataset, Transform } from "../dsl/data.ts";
 import { DatasetError } from "../dsl/errors.ts";
-import { type CachedImages, type Origin, readCache, writeCache } from "./cache.ts";
 import { cifar10Classes, cifar10Normalization } from "./cifar_names.ts";
 import { classFolders } from "./class_folders.ts";
-import { decodeFiles } from "./decode_files.ts";
-import { lookAt } from "./files.ts";
-import { balanced, type LimitedContext, limitImages } from "./limit.ts";
-import { imageSet, openDataset } from "./open_dataset.ts";
-import { lookAtSource } from "./source_tree.ts";
+import { decodeOnce, limitFiles } from "./decode_once.ts";
+import { lookAt, realPath } from "./files.ts";
+import type { LimitedContext } from "./limit.ts";
+import { listImages, photoSettings } from "./listed_folder.ts";
+import { openDataset } from "./open_dataset.ts";
+import { lookAtSource, type Source } from "./source_tree.ts";
 import { statistics } from "./statistics.ts";
 
 /** Options of {@linkcode imageFolder}. */
 export interface ImageFolderOptions {
-  /** A folder, `.tar` or `.tar.gz` file that holds `train/<class>/…` and `test/<class>/…` (or `val/`, `valid/`). */
+  /** A folder, `.tar`, `.tar.gz` or `.zip` file that holds `train/<class>/…` and `test/<class>/…` (or `val/`, `valid/`). */
   readonly path: string;
-  /** Normalisation constants; those of the training images unless said. */
+  /** Height and width that images of any size are cut to while training; all have one size unless said. */
+  readonly size?: number;
+  /** Normalisation constants; those of the training images, or with `size` ImageNet's, unless said. */
   readonly normalization?: Normalization;
   /** Changes of training images; see {@linkcode imageFolder} unless said. */
   readonly augment?: readonly Transform[];
+  /** Fixed changes of held-out images, with `size` only; see {@linkcode imageFolder} unless said. */
+  readonly evaluation?: readonly Transform[];
 }
 
 /**
- * Class folders of JPEG and PNG images of one size, in a folder or an archive. Classes are numbered in the order of
- * their sorted names; folders below a class folder belong to it.
+ * Class folders of JPEG and PNG images, in a folder or an archive. Classes are numbered in the order of their sorted
+ * names; folders below a class folder belong to it.
  *
- * Alpha is dropped, 16-bit samples keep their high byte, palettes become colour, EXIF rotation is not applied. A set of
- * grey files has one channel; in a set with any colour file, grey ones are repeated in three. CMYK is refused.
+ * Without `size` all images have one size, are decoded at the start, held in memory (4 GiB at most) and kept in the
+ * cache. With `size` they may have any size and number: only their paths are read at the start, and each image is
+ * decoded when a batch needs it.
  *
- * Constants are computed from the training images, but a 3×32×32 set with CIFAR-10's class names takes CIFAR-10's.
- * Training images of at least 16×16 get a reflect crop with pad 4 (FFSD's for 32×32) and a flip with probability ½,
- * smaller ones the flip alone; give `augment` where a mirrored image is another class.
+ * Alpha is dropped, 16-bit samples keep their high byte, palettes become colour, CMYK becomes RGB, of an animated PNG
+ * the still image is taken, EXIF rotation is not applied. A set of grey files has one channel; in a set with any colour
+ * file, grey ones are repeated in three. A set with `size` always has three.
+ *
+ * Constants are computed from the training images, but a 3×32×32 set with CIFAR-10's class names takes CIFAR-10's, and
+ * one with `size` ImageNet's. Training images of at least 16×16 get a reflect crop with pad 4 (FFSD's for 32×32) and a
+ * flip with probability ½, smaller ones the flip alone; those of a set with `size` a random resized crop and the flip,
+ * and its held-out images are resized to 8/7 of the size and cut in the middle. Give `augment` where a mirrored image
+ * is another class.
  *
  * @throws {DatasetError} When opened, if the layout or an image is not as said above.
  *
@@ -38,28 +49,44 @@ export interface ImageFolderOptions {
  * import { imageFolder } from "./image_folder.ts";
  * const pets = imageFolder({ path: "pets.tar.gz" });
  * pets.classes; // undefined until opened: const { classNames } = await pets.open();
+ * imageFolder({ path: "photos", size: 128 }).shape; // [3, 128, 128]
  * ```
  */
 export function imageFolder(options: ImageFolderOptions): Dataset<number> {
-  const { path, normalization, augment } = options;
+  const { path, size, normalization, augment, evaluation } = options;
   return Object.freeze({
     kind: "image_folder",
-    name: path.replace(/\/+$/, "").split("/").at(-1)!,
+    name: path.replace(/[\\/]+$/, "").split(/[\\/]/).at(-1)!,
     classes: undefined,
-    shape: undefined,
+    shape: size === undefined ? undefined : Object.freeze([3, size, size] as const),
     options: Object.freeze({
       path,
+      ...(size === undefined ? {} : { size }),
       ...(normalization === undefined ? {} : { normalization: JSON.stringify(normalization) }),
       ...(augment === undefined ? {} : { augment: JSON.stringify(augment) }),
+      ...(evaluation === undefined ? {} : { evaluation: JSON.stringify(evaluation) }),
     }),
-    open: (context: LoadContext = {}) => open(options, context),
+    open: (context: LoadContext = {}) =>
+      size === undefined ? open(options, context) : openListed(options, size, context),
   });
 }
 
 async function open(options: ImageFolderOptions, context: LimitedContext): Promise<OpenDataset> {
   const { path } = options;
-  const images = await load(path, context);
-  const { shape, classNames, train, test } = images;
+  if (options.evaluation !== undefined) {
+    throw new DatasetError(
+      `Cannot open "${path}": held-out images are changed only if all are cut to one size, got evaluation without size. ` +
+        "Give imageFolder({ path, size, evaluation }).",
+    );
+  }
+  const source = await look(path, context.cache !== undefined, context);
+  const origin = {
+    kind: "image_folder",
+    source: context.cache === undefined ? path : await realPath(path),
+    version: source.version,
+  };
+  const list = async () => classFolders(path, await source.tree());
+  const { shape, classNames, train, test } = await decodeOnce(path, origin, list, context);
   const isCifar10 = shape.join() === "3,32,32" && classNames.join() === cifar10Classes.join();
   return openDataset({
     kind: "image_folder",
@@ -73,53 +100,35 @@ async function open(options: ImageFolderOptions, context: LimitedContext): Promi
   });
 }
 
-async function load(path: string, context: LimitedContext): Promise<CachedImages> {
-  context.signal?.throwIfAborted();
-  const info = lookAt(path);
-  if (info === undefined) {
-    throw new DatasetError(
-      `Cannot open "${path}": it must be a folder, a .tar or a .tar.gz file, got nothing there. Check the spelling.`,
-    );
-  }
-  const source = await lookAtSource(path, info, context.cache !== undefined, context.signal);
-  const cached = context.cache !== undefined;
-  const origin: Origin = {
+async function openListed(options: ImageFolderOptions, size: number, context: LimitedContext): Promise<OpenDataset> {
+  const { path } = options;
+  const settings = photoSettings("image_folder", size);
+  const source = await look(path, false, context);
+  context.progress?.(`listing ${path}`, 0);
+  const { classNames, train, test } = limitFiles(classFolders(path, await source.tree()), context);
+  context.progress?.(`listing ${path}`, 1);
+  const origin = `${context.cache === undefined ? path : await realPath(path)}:${source.version}`;
+  return openDataset({
     kind: "image_folder",
-    source: cached ? await Deno.realPath(path) : path,
-    version: source.version,
-  };
-  const whole = await readCache(context, origin);
-  // Whether a part has one channel or three depends on its own files, so a mixed set is read anew for a part.
-  if (whole !== undefined && !(whole.mixed && context.limits !== undefined)) {
-    return { ...whole, ...limitImages(whole, context.limits ?? {}) };
-  }
-  const decoded = await decode(path, source.tree, context);
-  // A part is decoded fast and would only fill the disk; the whole is kept.
-  if (context.limits === undefined) await writeCache(context, origin, decoded);
-  return decoded;
+    classNames,
+    shape: [3, size, size],
+    normalization: options.normalization ?? settings.normalization,
+    augment: options.augment ?? settings.augment,
+    evaluation: options.evaluation ?? settings.evaluation,
+    train: await listImages(train, origin, context),
+    test: await listImages(test, origin, context),
+    source: `${path}: ${train.length} + ${test.length} images of ${classNames.length} classes, decoded as needed`,
+  });
 }
 
-async function decode(
-  path: string,
-  tree: Awaited<ReturnType<typeof lookAtSource>>["tree"],
-  context: LimitedContext,
-): Promise<CachedImages> {
-  context.progress?.(`reading ${path}`, 0);
-  const folders = classFolders(path, await tree());
-  const pick = (split: typeof folders.train, count: number | undefined) =>
-    Array.from(balanced(split.map(({ label }) => label), count), (i) => split[i]!);
-  const train = pick(folders.train, context.limits?.train);
-  const files = [...train, ...pick(folders.test, context.limits?.test)];
-  const { shape, pixels, mixed } = await decodeFiles(path, files, context);
-  const labels = Uint16Array.from(files, ({ label }) => label);
-  const cut = train.length * shape[0] * shape[1] * shape[2];
-  return {
-    classNames: folders.classNames,
-    shape,
-    mixed,
-    train: imageSet(pixels.subarray(0, cut), labels.subarray(0, train.length)),
-    test: imageSet(pixels.subarray(cut), labels.subarray(train.length)),
-  };
+async function look(path: string, versioned: boolean, context: LoadContext): Promise<Source> {
+  context.signal?.throwIfAborted();
+  const info = lookAt(path);
+  if (info !== undefined) return await lookAtSource(path, info, { versioned }, context);
+  throw new DatasetError(
+    `Cannot open "${path}": it must be a folder, a .tar, a .tar.gz or a .zip file, got nothing there. ` +
+      "Check the spelling.",
+  );
 }
 
 function usualAugment([, height, width]: OpenDataset["shape"]): readonly Transform[] {

@@ -30,15 +30,19 @@ export type {
   Transform,
 } from "../dsl/data.ts";
 export { cifar10, cifar100, type CifarOptions } from "./cifar.ts";
+export { cinic10, type Cinic10Options } from "./cinic10.ts";
 export { dataset, datasetByName, datasetNames } from "./dataset.ts";
 export { digits } from "./digits.ts";
 export { fashionMnist, type FashionMnistOptions } from "./fashion_mnist.ts";
 export { fromImages, type FromImagesOptions, type Images } from "./from_images.ts";
 export { imageFolder, type ImageFolderOptions } from "./image_folder.ts";
+export { imagenet, type ImagenetOptions } from "./imagenet.ts";
 export { type LimitOptions, withLimit } from "./limit.ts";
+export type { Mirror } from "./mirror.ts";
 export { type Published, published } from "./published.ts";
 export { type SplitOptions, withSplit } from "./split.ts";
 export { synthetic, type SyntheticOptions } from "./synthetic.ts";
 export { statistics } from "./statistics.ts";
+export { tinyImagenet, type TinyImagenetOptions } from "./tiny_imagenet.ts";
 export { withSampling } from "./with_sampling.ts";
 export { type Preparation, withTransforms } from "./with_transforms.ts";

@@ -1,6 +1,7 @@
-import { readArchive } from "./archive.ts";
-import { isJunk, type SourceFile, testFolders, type Tree } from "./class_folders.ts";
-import { breather, lookAt, readBytes, requireFile, unreadable, versionOf } from "./files.ts";
+import type { LoadContext } from "../dsl/data.ts";
+import { type ArchiveEntry, readArchive } from "./archive.ts";
+import { isJunk, type SourceFile, type SplitFolders, type Tree, usualSplits } from "./class_folders.ts";
+import { breather, digest, lookAt, realPath, requireFile, unreadable, versionOf } from "./files.ts";
 
 /** A folder or archive of images, before anything was decoded. */
 export interface Source {
@@ -10,42 +11,47 @@ export interface Source {
   tree(): Promise<Tree>;
 }
 
-/** Looks at a folder or archive. The version of a folder costs a look at each file, so only a cache asks for it. */
+/** How a folder or archive is looked at. */
+export interface LookOptions {
+  /** Names of the folders below which images are looked for. */
+  readonly splits?: SplitFolders;
+  /** Tell one version of a folder from another, which costs a look at each file, so only a cache asks for it. */
+  readonly versioned: boolean;
+}
+
+/** Looks at a folder or archive. */
 export async function lookAtSource(
   path: string,
   info: Deno.FileInfo,
-  versioned: boolean,
-  signal: AbortSignal | undefined,
+  { splits = usualSplits, versioned }: LookOptions,
+  context: LoadContext,
 ): Promise<Source> {
+  const tops = [...splits.train, ...splits.test];
   if (!info.isDirectory) {
     requireFile(path, info);
-    return { version: versionOf(info), tree: async () => archiveTree(await readArchive(path)) };
+    return { version: versionOf(info), tree: async () => archiveTree(await readArchive(path, context), tops) };
   }
-  const { tree, versions } = await folderTree(path, versioned, signal);
+  const { tree, versions } = await folderTree(path, tops, versioned, context.signal);
   return { version: versioned ? await digest(versions.join("\n")) : "", tree: () => Promise.resolve(tree) };
 }
 
-/** SHA-256 of a text, in hexadecimal. */
-export async function digest(text: string): Promise<string> {
-  const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-function archiveTree(entries: Awaited<ReturnType<typeof readArchive>>): Tree {
+function archiveTree(entries: readonly ArchiveEntry[], tops: readonly string[]): Tree {
   const kept = entries.filter(({ path }) => path !== "" && !path.split("/").some(isJunk));
   // An archive of one folder that holds the splits is as good as one of the splits.
-  const tops = new Set(kept.map(({ path }) => path.split("/")[0]!));
-  const inner = tops.size === 1 && !tops.has("train") ? `${[...tops][0]}/` : "";
+  const found = new Set(kept.map(({ path }) => path.split("/")[0]!));
+  const [only] = found;
+  const inner = found.size === 1 && !tops.includes(only!) ? `${only}/` : "";
   const below = kept.filter(({ path }) => path.startsWith(inner));
   return {
-    files: below.flatMap(({ path, bytes }) =>
-      bytes === undefined ? [] : [{ path: path.slice(inner.length), read: () => Promise.resolve(bytes) }]
+    files: below.flatMap(({ path, source }) =>
+      source === undefined ? [] : [{ path: path.slice(inner.length), source }]
     ),
-    folders: below.flatMap(({ path, bytes }) => bytes === undefined ? [path.slice(inner.length)] : []),
+    folders: below.flatMap(({ path, source }) => source === undefined ? [path.slice(inner.length)] : []),
   };
 }
 
 interface Walk {
+  readonly root: string;
   readonly files: SourceFile[];
   readonly folders: string[];
   readonly versions: string[];
@@ -55,59 +61,73 @@ interface Walk {
 
 async function folderTree(
   path: string,
+  splits: readonly string[],
   versioned: boolean,
   signal: AbortSignal | undefined,
 ): Promise<{ tree: Tree; versions: readonly string[] }> {
   let root = path;
-  let tops = await names(root);
+  let tops = entriesIn(root);
   const [only] = tops;
-  if (tops.length === 1 && only !== "train" && lookAt(`${root}/${only}`)?.isDirectory) {
-    root = `${root}/${only}`;
-    tops = await names(root);
+  if (tops.length === 1 && !splits.includes(only!.name) && lookAt(`${root}/${only!.name}`)?.isDirectory) {
+    root = `${root}/${only!.name}`;
+    tops = entriesIn(root);
   }
-  const walk: Walk = { files: [], folders: [], versions: [], versioned, breathe: breather(signal) };
-  for (const top of tops) {
-    const inside = ["train", ...testFolders].includes(top) && lookAt(`${root}/${top}`)?.isDirectory;
-    if (inside) await walkSplit(walk, root, top);
-    else walk.folders.push(top);
+  const walk: Walk = { root, files: [], folders: [], versions: [], versioned, breathe: breather(signal) };
+  for (const entry of tops) {
+    const top = entry.name;
+    if (entry.isFile || entry.isSymlink && isFileAt(`${root}/${top}`)) {
+      await visit(walk, "", entry, new Set());
+      continue;
+    }
+    walk.folders.push(top);
+    if (!splits.includes(top) || !lookAt(`${root}/${top}`)?.isDirectory) continue;
+    const above = await Promise.all([realPath(root), realPath(`${root}/${top}`)]);
+    for (const entry of entriesIn(`${root}/${top}`)) await visit(walk, top, entry, new Set(above));
   }
   return { tree: walk, versions: walk.versions };
 }
 
-async function walkSplit(walk: Walk, root: string, split: string): Promise<void> {
-  walk.folders.push(split);
-  const above = await Promise.all([Deno.realPath(root), Deno.realPath(`${root}/${split}`)]);
-  for (const name of await names(`${root}/${split}`)) {
-    await visit(walk, root, `${split}/${name}`, new Set(above));
-  }
-}
-
 /** Adds a file, or a folder with all below it. A folder seen before or above ends there, so loops of links do too. */
-async function visit(walk: Walk, root: string, relative: string, seen: Set<string>): Promise<void> {
-  const path = `${root}/${relative}`;
-  let info: Deno.FileInfo;
-  try {
-    info = Deno.statSync(path);
-  } catch (error) {
-    throw unreadable(path, error);
-  }
+async function visit(walk: Walk, folder: string, entry: Deno.DirEntry, seen: Set<string>): Promise<void> {
+  const relative = folder === "" ? entry.name : `${folder}/${entry.name}`;
+  const path = `${walk.root}/${relative}`;
   await walk.breathe();
-  if (!info.isDirectory) {
-    requireFile(path, info);
-    walk.files.push({ path: relative, read: () => readBytes(path) });
-    if (walk.versioned) walk.versions.push(`${relative}:${versionOf(info)}`);
+  // Most entries tell what they are; the others, and versions, cost a look each.
+  const info = walk.versioned || !(entry.isFile || entry.isDirectory) ? look(path) : undefined;
+  if (!(info?.isDirectory ?? entry.isDirectory)) {
+    if (info !== undefined) requireFile(path, info);
+    walk.files.push({ path: relative, source: { path } });
+    if (info !== undefined && walk.versioned) walk.versions.push(`${relative}:${versionOf(info)}`);
     return;
   }
-  const real = await Deno.realPath(path);
+  const real = await realPath(path);
   if (seen.has(real)) return;
   seen.add(real);
   walk.folders.push(relative);
-  for (const name of await names(path)) await visit(walk, root, `${relative}/${name}`, seen);
+  for (const inner of entriesIn(path)) await visit(walk, relative, inner, seen);
 }
 
-async function names(folder: string): Promise<string[]> {
+/** Whether a link leads to a file; one that leads nowhere is no part of a dataset here. */
+function isFileAt(path: string): boolean {
   try {
-    return (await Array.fromAsync(Deno.readDir(folder), ({ name }) => name)).filter((name) => !isJunk(name)).sort();
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+function look(path: string): Deno.FileInfo {
+  try {
+    return Deno.statSync(path);
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+function entriesIn(folder: string): Deno.DirEntry[] {
+  try {
+    const entries = Array.from(Deno.readDirSync(folder)).filter(({ name }) => !isJunk(name));
+    return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   } catch (error) {
     throw unreadable(folder, error);
   }

@@ -86,9 +86,19 @@ export interface ImageFiles {
   readonly cache?: string;
 }
 
-/** A JPEG or PNG image: a file, a stretch of a file (of an archive), or bytes; a path beside bytes is for messages. */
+/**
+ * A JPEG or PNG image: a file, a stretch of a file (of an archive), or bytes; a path beside bytes is for messages.
+ *
+ * A stretch has a `name` of its own for messages, and is raw deflate data if its `inflated` length is said.
+ */
 export type ImageSource =
-  | { readonly path: string; readonly from?: number; readonly length?: number }
+  | {
+    readonly path: string;
+    readonly from?: number;
+    readonly length?: number;
+    readonly name?: string;
+    readonly inflated?: number;
+  }
   | { readonly path: string; readonly bytes: Uint8Array };
 
 /** Which images an epoch shows. */
@@ -103,8 +113,8 @@ export interface Sampling {
 export interface LoadContext {
   /** Folder for decoded data, e.g. `runs/cache`; absent means "do not cache". */
   readonly cache?: string;
-  /** Called with a short line (what is done) and the fraction done. */
-  readonly progress?: (what: string, fraction: number) => void;
+  /** Called with a short line (what is done), the fraction done, and maybe a note, e.g. bytes, speed and time left. */
+  readonly progress?: (what: string, fraction: number, note?: string) => void;
   /** Stops the load. */
   readonly signal?: AbortSignal;
 }

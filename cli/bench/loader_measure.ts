@@ -5,7 +5,7 @@
  */
 import { rasterWriter } from "../../datasets/augment.ts";
 import { imageDecoder } from "../../datasets/decode_image.ts";
-import { sourceReader } from "../../datasets/loading/read_source.ts";
+import { sourceReader } from "../../datasets/read_source.ts";
 import { listedImages, openDataset } from "../../datasets/open_dataset.ts";
 import { cifar10Normalization } from "../../datasets/cifar_names.ts";
 import { published } from "../../datasets/published.ts";

@@ -23,7 +23,7 @@ export class TrainingView {
   readonly #print: (line: string) => void;
   #progress: Progress | undefined;
   #images = 0;
-  #loading = "";
+  #loading: readonly [what: string, tenth: number] = ["", -1];
 
   /** Waits for the first event; the clock starts with the first step. */
   constructor(epochs: number, options: TrainingViewOptions = {}) {
@@ -36,9 +36,7 @@ export class TrainingView {
   report(event: TrainEvent): void {
     switch (event.kind) {
       case "loading":
-        if (event.what !== this.#loading) this.#print(`Data: ${event.what} …`);
-        this.#loading = event.what;
-        return;
+        return this.#load(event.what, event.fraction, event.note);
       case "start":
         if (this.#options.start === false) return;
         this.#print(`Backend: ${event.backend}`);
@@ -66,6 +64,18 @@ export class TrainingView {
     const progress = this.#progress;
     this.#progress = undefined;
     await progress?.stop();
+  }
+
+  /** One line for each thing that is loaded; its note is redrawn on a terminal, and printed every tenth elsewhere. */
+  #load(what: string, fraction: number, note: string | undefined): void {
+    const { terminal = Deno.stderr.isTerminal() } = this.#options;
+    const tenth = Math.floor(fraction * 10);
+    const [said, before] = this.#loading;
+    if (terminal && said !== "") Deno.stderr.writeSync(new TextEncoder().encode("\r\u001b[K"));
+    if (what !== said) this.#print(`Data: ${what} …`);
+    else if (!terminal && note !== undefined && tenth !== before) this.#print(`Data: ${what}: ${note}`);
+    if (terminal && note !== undefined && fraction < 1) Deno.stderr.writeSync(new TextEncoder().encode(note));
+    this.#loading = [what, tenth];
   }
 
   /** Top-1 of every member; the plain line of a pipe has the epoch already. */

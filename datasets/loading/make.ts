@@ -8,7 +8,7 @@ import { type Change, changes } from "../transforms/plan.ts";
 import { interleaved, planar, planesOf, type Raster } from "../transforms/raster.ts";
 import type { Job, Make, Recipe } from "./job.ts";
 import { openCache, type PixelCache } from "./pixel_cache.ts";
-import { sourceReader } from "./read_source.ts";
+import { nameOf, sourceReader } from "../read_source.ts";
 
 /** Makes images of one pass in one thread. */
 export interface Maker {
@@ -68,7 +68,7 @@ function fileMaker({ kind, shape, transforms, cache }: Recipe): {
   let kept: Promise<PixelCache | undefined> | undefined;
   let open: PixelCache | undefined;
   const decode = async (source: ImageSource): Promise<Raster> => {
-    const { header, samples, stride } = await decoder.decode(source.path, reader.read(source), (header) => {
+    const { header, samples, stride } = await decoder.decode(nameOf(source), reader.read(source), (header) => {
       requireReadable(kind, shape[0], source, header);
     });
     return interleaved(bytesOf(samples), [shape[0], header.height, header.width], stride, header.grey);

@@ -1,5 +1,5 @@
 import type { ImageFiles, SplitName, Transform } from "../../dsl/data.ts";
-import { digest } from "../source_tree.ts";
+import { digest } from "../files.ts";
 import { extentOf } from "../transforms/frame.ts";
 import { fixedCount } from "../transforms/plan.ts";
 

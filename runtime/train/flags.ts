@@ -68,7 +68,8 @@ export const flagHelp: string = `Flags:
   --batch N        images a step
   --seed N         seed of weights, order and augmentation
   --net NAME       another architecture for every net
-  --dataset WHAT   digits, fashion_mnist, cifar10, cifar100, or the path of a folder or archive of images
+  --dataset WHAT   digits, fashion_mnist, cifar10, cifar100, cinic10, tiny_imagenet, or the path of a folder or
+                   archive of images
   --limit N        train on the first N images only, classes balanced
   --backend NAME   auto (a real GPU, else WASM), wasm, webgpu, tfjs or reference
   --threads N      threads of the WASM backend, 1 to 8; one per core unless said. Results are the same with any

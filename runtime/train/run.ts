@@ -88,8 +88,9 @@ export function reporter(epochs: number, print: (line: string) => void): (event:
     switch (event.kind) {
       case "loading": {
         const tenth = Math.floor(event.fraction * 10);
-        redraw(`${event.what} ${(100 * event.fraction).toFixed(0)} %`);
-        if (!terminal && tenth !== lastLoad) print(`${event.what} ${10 * tenth} %`);
+        const note = event.note === undefined ? "" : `  ${event.note}`;
+        redraw(`${event.what} ${(100 * event.fraction).toFixed(0)} %${note}`);
+        if (!terminal && tenth !== lastLoad) print(`${event.what} ${10 * tenth} %${note}`);
         lastLoad = tenth;
         return;
       }

@@ -60,7 +60,7 @@ export interface TrainRunOptions {
 /** What a run tells while it goes. */
 export type TrainEvent =
   | FitEvent
-  | { readonly kind: "loading"; readonly what: string; readonly fraction: number }
+  | { readonly kind: "loading"; readonly what: string; readonly fraction: number; readonly note?: string }
   | {
     readonly kind: "start";
     readonly backend: string;
@@ -235,7 +235,8 @@ async function openData(
     throw new SentenceError("Cannot train: the sentence says on what, got no dataset. Add .on(cifar100()) or another.");
   }
   const context: LoadContext = {
-    progress: (what, fraction) => report({ kind: "loading", what, fraction }),
+    progress: (what, fraction, note) =>
+      report({ kind: "loading", what, fraction, ...(note === undefined ? {} : { note }) }),
     ...(options.runs === false ? {} : { cache: `${options.runs ?? "runs"}/cache` }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   };

@@ -53,8 +53,8 @@ const MISTAKES: Readonly<Record<string, readonly [args: readonly string[], code:
   "a dataset path with nothing there": [
     [DIGITS, "--dataset", "no/such/folder"],
     1,
-    'Cannot open "no/such/folder": it must be a folder, a .tar or a .tar.gz file, got nothing there. ' +
-    "Check the spelling, or use a known name: digits, fashion_mnist, cifar10, cifar100.",
+    'Cannot open "no/such/folder": it must be a folder, a .tar, a .tar.gz or a .zip file, got nothing there. ' +
+    "Check the spelling, or use a known name: digits, fashion_mnist, cifar10, cifar100, cinic10, tiny_imagenet.",
   ],
   "a batch of one": [
     [DIGITS, "--batch", "1", "--backend", "wasm"],
@@ -64,7 +64,7 @@ const MISTAKES: Readonly<Record<string, readonly [args: readonly string[], code:
   "a download of what is embedded": [
     [DIGITS, "--download"],
     1,
-    "Cannot use --download: it fetches fashion_mnist, cifar10, cifar100, got Digits (UCI). Leave it out.",
+    "Cannot use --download: it fetches fashion_mnist, cifar10, cifar100, cinic10, tiny_imagenet, got Digits (UCI). Leave it out.",
   ],
 };
 

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { readArchive } from "../../datasets/archive.ts";
+import { sourceReader } from "../../datasets/read_source.ts";
 import { assertRefused, concat, gzip, inFolder, tar, write } from "./fixtures.ts";
 
 const text = (bytes: Uint8Array | undefined) => new TextDecoder().decode(bytes);
@@ -9,10 +10,11 @@ Deno.test("readArchive() reads a tar file, gzipped or not", () =>
   inFolder(async (folder) => {
     const archive = tar({ "./a/": new Uint8Array(), "./a/one": bytes("1"), "two": bytes("x".repeat(700)) });
     await write(folder, { "plain.tar": archive, "packed.tar.gz": await gzip(archive) });
+    using reader = sourceReader();
     for (const name of ["plain.tar", "packed.tar.gz"]) {
       const entries = await readArchive(`${folder}/${name}`);
       assertEquals(entries.map(({ path }) => path), ["a", "a/one", "two"]);
-      assertEquals(entries.map(({ bytes }) => text(bytes).length), [0, 1, 700]);
+      assertEquals(entries.map(({ source }) => source && text(reader.read(source)).length), [undefined, 1, 700]);
     }
   }));
 
@@ -46,13 +48,13 @@ Deno.test("readArchive() reads long names of GNU tar and of pax", () =>
     }
   }));
 
-Deno.test("readArchive() refuses .tar.gz files that are not gzip", () =>
+Deno.test("readArchive() refuses a web page that was saved in place of the archive", () =>
   inFolder(async (folder) => {
     await write(folder, { "a.tar.gz": "<html>not found</html>" });
     await assertRefused(
       () => readArchive(`${folder}/a.tar.gz`),
-      `Cannot open "${folder}/a.tar.gz": a gzip file must start with the bytes 1f 8b, got 3c 68. ` +
-        "Download or pack the archive again.",
+      `Cannot open "${folder}/a.tar.gz": it must be a .tar, a .tar.gz or a .zip file, got a web page. ` +
+        "Download it again, or pack the folder again.",
     );
   }));
 
@@ -61,8 +63,8 @@ Deno.test("readArchive() refuses gzipped files that are not tar", () =>
     await write(folder, { "a.tar.gz": await gzip(bytes("text ".repeat(200))) });
     await assertRefused(
       () => readArchive(`${folder}/a.tar.gz`),
-      `Cannot open "${folder}/a.tar.gz": it must be a tar archive, gzipped or not, got other data at byte 0. ` +
-        "Give a folder, a .tar or a .tar.gz file.",
+      `Cannot open "${folder}/a.tar.gz": it must be a tar archive, gzipped or not, or a zip file, got other data ` +
+        "at byte 0. Give a folder, a .tar, a .tar.gz or a .zip file.",
     );
   }));
 
@@ -78,8 +80,8 @@ Deno.test("readArchive() refuses a negative size instead of going round in circl
     await write(folder, { "a.tar": archive });
     await assertRefused(
       () => readArchive(`${folder}/a.tar`),
-      `Cannot open "${folder}/a.tar": it must be a tar archive, gzipped or not, got other data at byte 0. ` +
-        "Give a folder, a .tar or a .tar.gz file.",
+      `Cannot open "${folder}/a.tar": it must be a tar archive, gzipped or not, or a zip file, got other data ` +
+        "at byte 0. Give a folder, a .tar, a .tar.gz or a .zip file.",
     );
   }));
 

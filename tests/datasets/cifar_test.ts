@@ -98,7 +98,8 @@ Deno.test("cifar100() tells where it looked", () =>
   inFolder(async (folder) => {
     await assertRefused(
       () => cifar100().open({ cache: folder }),
-      `Cannot open CIFAR-100: cifar-100-binary.tar.gz or its test.bin must lie at "${folder}/cifar100", ` +
-        "got nothing there. Give cifar100({ path }), or allow cifar100({ download: true }).",
+      `Cannot open CIFAR-100: cifar-100-binary.tar.gz, its test.bin or parquet files must lie at ` +
+        `"${folder}/cifar100", got nothing there. ` +
+        "Give cifar100({ path }), or allow cifar100({ download: true }).",
     );
   }));

@@ -13,11 +13,15 @@ export async function inFolder(use: (folder: string) => Promise<void>): Promise<
 
 /** Writes files, by path below `folder`, with the folders they need. A path that ends in "/" is an empty folder. */
 export async function write(folder: string, files: Readonly<Record<string, Uint8Array | string>>): Promise<void> {
+  const made = new Set<string>();
   for (const [path, content] of Object.entries(files)) {
     const full = `${folder}/${path}`;
-    await Deno.mkdir(full.slice(0, full.lastIndexOf("/")), { recursive: true });
+    const above = full.slice(0, full.lastIndexOf("/"));
+    if (!made.has(above)) await Deno.mkdir(above, { recursive: true });
+    made.add(above);
     if (path.endsWith("/")) continue;
-    await Deno.writeFile(full, typeof content === "string" ? new TextEncoder().encode(content) : content);
+    // At once: some tests write thousands of small files, and turns of the event loop would be most of their time.
+    Deno.writeFileSync(full, typeof content === "string" ? new TextEncoder().encode(content) : content);
   }
 }
 
@@ -97,6 +101,52 @@ export function tar(files: Readonly<Record<string, Uint8Array>>, prefixed = fals
     blocks.push(header, bytes, new Uint8Array((512 - bytes.length % 512) % 512));
   }
   return concat([...blocks, new Uint8Array(1024)]);
+}
+
+/** A zip archive; a path that ends in "/" is a folder. Every other file is stored, the rest deflated. */
+export async function zip(
+  files: Readonly<Record<string, Uint8Array>>,
+  options: { readonly password?: string } = {},
+): Promise<Uint8Array> {
+  const { configure, Uint8ArrayReader, Uint8ArrayWriter, ZipWriter } = await import("npm:@zip.js/zip.js@2");
+  configure({ useWebWorkers: false });
+  const writer = new ZipWriter(new Uint8ArrayWriter());
+  for (const [i, [path, bytes]] of Object.entries(files).entries()) {
+    const directory = path.endsWith("/");
+    await writer.add(path, directory ? undefined : new Uint8ArrayReader(bytes), {
+      ...options,
+      directory,
+      level: i % 2 === 0 ? 0 : 6,
+    });
+  }
+  return await writer.close();
+}
+
+/** A parquet file of images as Hugging Face's `datasets` writes it: a struct of bytes and path, and 64-bit labels. */
+export async function parquet(
+  images: readonly Uint8Array[],
+  labels: readonly number[],
+  options: { readonly image?: string; readonly label?: string; readonly names?: readonly string[] } = {},
+): Promise<Uint8Array> {
+  const { parquetWriteBuffer } = await import("npm:hyparquet-writer@0.17");
+  const { image = "img", label = "label", names } = options;
+  const features = { [image]: { _type: "Image" }, [label]: { names, _type: "ClassLabel" } };
+  const file = parquetWriteBuffer({
+    columnData: [
+      { name: image, data: images.map((bytes, i) => ({ bytes, path: `${i}.png` })) },
+      { name: label, data: labels.map(BigInt) },
+    ],
+    schema: [
+      { name: "schema", num_children: 2 },
+      { name: image, num_children: 2, repetition_type: "OPTIONAL" },
+      { name: "bytes", type: "BYTE_ARRAY", repetition_type: "OPTIONAL" },
+      { name: "path", type: "BYTE_ARRAY", repetition_type: "OPTIONAL", converted_type: "UTF8" },
+      { name: label, type: "INT64", repetition_type: "OPTIONAL" },
+    ],
+    rowGroupSize: 2,
+    kvMetadata: [{ key: "huggingface", value: JSON.stringify({ info: { features } }) }],
+  });
+  return new Uint8Array(file);
 }
 
 /** Bytes packed by gzip. */

@@ -78,7 +78,7 @@ Deno.test("imageFolder() gives CIFAR-10's class names and shape CIFAR-10's const
 Deno.test("imageFolder() refuses a path where nothing is", () =>
   assertRefused(
     () => imageFolder({ path: "no/such/folder" }).open(),
-    'Cannot open "no/such/folder": it must be a folder, a .tar or a .tar.gz file, got nothing there. ' +
+    'Cannot open "no/such/folder": it must be a folder, a .tar, a .tar.gz or a .zip file, got nothing there. ' +
       "Check the spelling.",
   ));
 
@@ -160,7 +160,7 @@ Deno.test("imageFolder() refuses images of different sizes", () =>
     await assertRefused(
       () => imageFolder({ path: folder }).open(),
       `Cannot use "train/dog/b.png" of "${folder}": all images must have one size, 2×2 as "train/cat/a.png", ` +
-        "got 3×3. Resize the images first.",
+        "got 3×3. Resize the images first, or open them by imageFolder({ path, size }).",
     );
   }));
 

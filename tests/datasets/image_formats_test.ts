@@ -72,15 +72,54 @@ Deno.test("imageFolder() reads colour and grey JPEG", async () => {
   near(grey, [77]);
 });
 
-Deno.test("imageFolder() refuses CMYK JPEG and interlaced PNG below 8 bits", () =>
+Deno.test("imageFolder() turns CMYK and YCCK JPEG into RGB as Pillow does", async () => {
+  const near = (file: Uint8Array, wanted: readonly number[]) =>
+    inFolder(async (folder) => {
+      await write(folder, {
+        "train/cat/1.jpg": file,
+        "train/dog/1.jpg": file,
+        "test/cat/1.jpg": file,
+        "test/dog/1.jpg": file,
+      });
+      const { train: { pixels }, shape } = await imageFolder({ path: folder }).open();
+      assertEquals(shape, [3, 16, 16]);
+      const got = [2, 12].flatMap((x) => [0, 1, 2].map((channel) => pixels[channel * 256 + 2 * 16 + x]!));
+      // Two roundings of a product of inks.
+      assert(got.every((value, i) => Math.abs(value - wanted[i]!) <= 1), `${got} near ${wanted}`);
+    });
+  // The numbers are those of Pillow 9.4: Image.open(file).convert("RGB").getpixel((2, 2)) and (12, 2).
+  const cmyk = Uint8Array.from(atob(CMYK), (char) => char.charCodeAt(0));
+  await near(cmyk, [51, 207, 180, 187, 57, 126]);
+  cmyk[17] = 2; // Adobe's mark for YCCK
+  await near(cmyk, [98, 235, 26, 0, 14, 80]);
+});
+
+Deno.test("imageFolder() takes the still image of an animated PNG", async () => {
+  assertEquals(await firstImage(Uint8Array.from(atob(ANIMATED), (char) => char.charCodeAt(0))), [
+    ...[0, 0, 0, 0],
+    ...[20, 20, 20, 20],
+    ...[30, 30, 30, 30],
+  ]);
+});
+
+Deno.test("imageFolder() goes by the first bytes of an image and not by its name", async () => {
+  assertEquals(await firstImage(await flat(2, 9), "a.JPEG"), [9, 9, 9, 9]);
+});
+
+Deno.test("imageFolder() refuses JPEG of 12 bits or 2 components, and interlaced PNG below 8 bits", () =>
   inFolder(async (folder) => {
     const colour = await jpeg(2, 1, 2, 3);
     const frame = colour.findIndex((byte, i) => byte === 0xff && [0xc0, 0xc1, 0xc2].includes(colour[i + 1]!));
-    colour[frame + 9] = 4;
+    colour[frame + 9] = 2;
     await assertRefused(
       () => openWith(folder, colour, "a.jpg"),
-      'Cannot decode "train/cat/a.jpg": a JPEG image must be grey or have three colours, ' +
-        "got 4 components (CMYK has four). Save it as 8-bit colour.",
+      'Cannot decode "train/cat/a.jpg": a JPEG image must be grey, colour or CMYK, got 2 components. ' +
+        "Save it as 8-bit colour.",
+    );
+    colour[frame + 4] = 12;
+    await assertRefused(
+      () => openWith(folder, colour, "a.jpg"),
+      'Cannot decode "train/cat/a.jpg": a JPEG image must have 8 bits a sample, got 12. Save it as 8-bit colour.',
     );
     await Deno.remove(`${folder}/train/cat/a.jpg`);
     await assertRefused(
@@ -88,15 +127,36 @@ Deno.test("imageFolder() refuses CMYK JPEG and interlaced PNG below 8 bits", () 
       'Cannot decode "train/cat/a.png": an interlaced PNG image must have 8 or 16 bits a sample, got 1. ' +
         "Save it as 8-bit colour.",
     );
+    await assertRefused(
+      async () => openWith(folder, await rawPng({ width: 2, height: 2, depth: 3, colour: 0 }, [0, 0])),
+      'Cannot decode "train/cat/a.png": a PNG image must be of a kind that PNG has, got colour type 0 of 3 bits. ' +
+        "Save it as 8-bit colour.",
+    );
   }));
 
-Deno.test("imageFolder() refuses files that are no images, empty, or without pixels", () =>
+Deno.test("imageFolder() names the format of an image that it does not read", () =>
   inFolder(async (folder) => {
-    await assertRefused(
-      () => openWith(folder, new TextEncoder().encode("hello")),
-      'Cannot decode "train/cat/a.png": it must be a JPEG or PNG image, got a file that starts with 68 65 6c 6c. ' +
-        "Replace or remove the file.",
-    );
+    const kinds = [
+      ["GIF89a", "a GIF image, which may move"],
+      ["RIFF....WEBPVP8 ", "a WebP image, which may move"],
+      ["BM......", "a BMP image"],
+      ["II*\0....", "a TIFF image"],
+      ["....ftypavif", "an AVIF, HEIC or video file"],
+      ["%PDF-1.7", "a PDF file"],
+      ["<!DOCTYPE html>", "a web page"],
+      ["version https://git-lfs.github.com/spec/v1", "a Git LFS pointer, not the file itself"],
+      ["hello", "a file that starts with 68 65 6c 6c"],
+    ] as const;
+    for (const [start, kind] of kinds) {
+      await assertRefused(
+        () => openWith(folder, new TextEncoder().encode(start.padEnd(64, "."))),
+        `Cannot decode "train/cat/a.png": it must be a JPEG or PNG image, got ${kind}. Replace or remove the file.`,
+      );
+    }
+  }));
+
+Deno.test("imageFolder() refuses images that are empty or without pixels", () =>
+  inFolder(async (folder) => {
     await assertRefused(
       () => openWith(folder, new Uint8Array()),
       `Cannot read "${folder}/train/cat/a.png": a file of a dataset must not be empty, got 0 bytes. ` +
@@ -147,12 +207,33 @@ Deno.test("imageDecoder() goes on after a damaged file", async () => {
   }
 });
 
-Deno.test("imageFolder() refuses a set too large for memory before decoding it", () =>
+Deno.test("imageFolder() refuses an image and a set too large for memory before decoding them", () =>
   inFolder(async (folder) => {
-    const huge = await rawPng({ width: 30000, height: 30000, depth: 8, colour: 0 }, [0]);
     await assertRefused(
-      () => openWith(folder, huge),
-      `Cannot use "${folder}": decoded images must fit into 4 GiB, got 6 images of 30000×30000, 15.1 GiB. ` +
-        "Use fewer or smaller images.",
+      async () => openWith(folder, await rawPng({ width: 30000, height: 30000, depth: 8, colour: 0 }, [0])),
+      'Cannot decode "train/cat/a.png": an image must have at most 134217728 pixels, got 30000×30000. ' +
+        "Make it smaller or remove it.",
+    );
+    const large = await rawPng({ width: 10000, height: 10000, depth: 8, colour: 0 }, [0]);
+    for (let i = 0; i < 12; i++) await write(folder, { [`train/cat/a${i}.png`]: large });
+    await assertRefused(
+      () => openWith(folder, large),
+      `Cannot use "${folder}": decoded images must fit into 4 GiB, got 18 images of 10000×10000, 5.0 GiB. ` +
+        "Use fewer or smaller images, or open them by imageFolder({ path, size }).",
     );
   }));
+
+// 16×16, left half 200, 30, 60, 20, right half 10, 180, 90, 60; made by Pillow 9.4, Image.new("CMYK"), quality 100.
+const CMYK =
+  "/9j/7gAOQWRvYmUAZAAAAAAA/9sAQwABAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQ" +
+  "EB/8AAFAgAEAAQBEMRAE0RAFkRAEsRAP/EAB8AAAEFAQEBAQEBAAAAAAAAAAABAgMEBQYHCAkKC//EALUQAAIBAwMCBAMFBQQEAAABfQECAwAEEQUS" +
+  "ITFBBhNRYQcicRQygZGhCCNCscEVUtHwJDNicoIJChYXGBkaJSYnKCkqNDU2Nzg5OkNERUZHSElKU1RVVldYWVpjZGVmZ2hpanN0dXZ3eHl6g4SFho" +
+  "eIiYqSk5SVlpeYmZqio6Slpqeoqaqys7S1tre4ubrCw8TFxsfIycrS09TV1tfY2drh4uPk5ebn6Onq8fLz9PX29/j5+v/aAA4EQwBNAFkASwAAPwD+" +
+  "bev7CK/oYr+1iv8AXwr/ADT6+D6/L+v8g+v9LCvvCv1Ar/Xwr/NPr4Pr8v6//9k=";
+
+// 2×2, three frames of (10 · frame, 20, 30); made by Pillow 9.4.
+const ANIMATED =
+  "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAACGFjVEwAAAADAAAAAM7tusAAAAAaZmNUTAAAAAAAAAACAAAAAgAAAAAAAAAAAAAD6A" +
+  "AAbedekAAAABZJREFUeJxjZBCRY2BgYGJgYGBgYAAAAmQANpi3iG8AAAAaZmNUTAAAAAEAAAACAAAAAgAAAAAAAAAAAAAD6AAA9pS0RAAAABpmZEFU" +
+  "AAAAAnicY+QSkWNgYGBiYGBgYGAAAALmAED9gLoqAAAAGmZjVEwAAAADAAAAAgAAAAIAAAAAAAAAAAAAA+gAABsCZ60AAAAaZmRBVAAAAAR4nGMUEZ" +
+  "FjYGBgYmBgYGBgAAADaABKq9HUpQAAAABJRU5ErkJggg==";

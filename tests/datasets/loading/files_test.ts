@@ -8,7 +8,7 @@ import { all, listed, writeImages } from "./fixtures.ts";
 
 /** The same images decoded into memory. */
 async function inMemory(open: OpenDataset, paths: readonly string[]): Promise<OpenDataset> {
-  const files = paths.map((path, i) => ({ path, label: i % 3, read: () => Deno.readFile(path) }));
+  const files = paths.map((path, i) => ({ path, label: i % 3, source: { path } }));
   const { pixels } = await decodeFiles("test", files, {});
   const { batches: _, ...decoded } = open;
   return openDataset({ ...decoded, train: imageSet(pixels, open.train.labels) });
