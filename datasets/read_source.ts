@@ -41,7 +41,11 @@ export function sourceReader(): SourceReader {
           open = { path, file: Deno.openSync(path) };
         }
         const stored = stretch(open.file, from, length);
-        if (stored.length < length) throw new Error(`${stored.length} of ${length} bytes`);
+        if (stored.length < length) {
+          throw new DatasetError(
+            `Cannot read "${name}": it must hold ${length} bytes from byte ${from} on, got ${stored.length}. Copy or download it again.`,
+          );
+        }
         if (source.inflated === undefined) requireBytes(name, stored);
         else return inflate(path, name, stored, source.inflated);
         return stored;
