@@ -73,8 +73,8 @@ export type Layer =
     readonly stride: number;
     readonly pad: number;
     /**
-     * Extra rows and columns at the far side; a tap chooses 0 or 1 so that the output is as large as it, and a stride of 1
-     * where the input is as large already.
+     * Extra rows and columns at the far side; a tap chooses 0 or 1 so that the output is as large as it, a stride of 1
+     * where the input is as large already, and no padding where it is larger than twice the input.
      */
     readonly outputPad: number | { readonly net: string; readonly spot: string };
     readonly bias: boolean;
@@ -157,7 +157,8 @@ export function conv(name: string, out: number | "same", options: ConvOptions = 
 /**
  * A transposed 3×3 convolution that doubles the size (stride 2, pad 1), as FFSD's SD modules use. Without `like` the
  * output padding is 1; with it, 0 or 1, whichever gives the size of that tap (odd maps). A tap as large as the input is
- * reached with stride 1: VGG's last two blocks on 32×32 images.
+ * reached with stride 1: VGG's last two blocks on 32×32 images. One of twice the size and one more, of which a pool
+ * dropped the last row, is reached without padding: VGG on 28×28 images.
  */
 export function upsample(name: string, out: number, like?: { readonly net: string; readonly spot: string }): Layer {
   return Object.freeze({

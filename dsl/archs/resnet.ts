@@ -45,8 +45,8 @@ export interface ResnetOptions<Name extends string = string> {
  * `linear`, each as in the code it is known from. A net of bottlenecks has n = (depth − 2) / 6 blocks a stage too, as
  * Lan et al. 2018 count; OKDDip's has (depth − 2) / 9, which `blocks` says.
  *
- * @throws {OptionError} If the depth is not 6n + 2, a width or block count is not a positive integer, the shortcut is
- * unknown, or shortcut A would have to lose channels.
+ * @throws {OptionError} If the depth is not 6n + 2, a width or block count is not a positive integer, the shortcut or
+ * kind of block is unknown, or shortcut A would have to lose channels.
  *
  * @example
  * ```ts
@@ -121,6 +121,11 @@ function check(depth: number, { widths, block, shortcut, blocks }: Settings): vo
   }
   if (shortcut !== "A" && shortcut !== "B") {
     throw new OptionError(`Cannot make a residual net: its shortcut is A or B, got ${shortcut}. Say one of them.`);
+  }
+  if (!Object.hasOwn(expansion, block)) {
+    throw new OptionError(
+      `Cannot make a residual net: its block is basic or bottleneck, got ${block}. Say one of them.`,
+    );
   }
   const ends = widths.map((width, i) => i === 0 ? width : width * expansion[block]);
   if (shortcut === "A" && ends.some((width, i) => i > 0 && width < ends[i - 1]!)) {

@@ -96,8 +96,8 @@ export class ModuleRunner {
         const shape = [channels, layer.out, layer.kernel, layer.kernel];
         const fanIn = layer.out * layer.kernel ** 2;
         const w = this.#parameter(module, `${layer.name}.weight`, shape, layer.init, fanIn);
-        const { stride, size } = this.#transposed(layer, [height, width]);
-        const y = b.conv2dInput(x, w, { stride: square(stride), pad: square(layer.pad), groups: 1 }, size);
+        const { size, ...attrs } = this.#transposed(layer, [height, width]);
+        const y = b.conv2dInput(x, w, { ...attrs, groups: 1 }, size);
         return layer.bias ? this.#bias(module, layer, y, layer.out, fanIn) : y;
       }
       case "batchNorm":
@@ -192,31 +192,35 @@ export class ModuleRunner {
     }).reduce((product, factor) => b.map("mul", product, factor));
   }
 
-  /** Stride and size of a transposed convolution's result; a tap as large as the input is reached with stride 1. */
-  #transposed(layer: Layer & { readonly kind: "transposedConv" }, size: Pair): { stride: number; size: Pair } {
-    const { outputPad } = layer;
-    const grow = (length: number, stride: number): number => (length - 1) * stride - 2 * layer.pad + layer.kernel;
+  /**
+   * Size of a transposed convolution's result, and how it is reached. A tap decides along each axis: one as large as the
+   * input is reached with stride 1, one larger than twice that (a window cut its last row) without the padding.
+   */
+  #transposed(layer: Layer & { readonly kind: "transposedConv" }, size: Pair): { stride: Pair; pad: Pair; size: Pair } {
+    const { outputPad, stride, pad } = layer;
+    const grow = (length: number, way: Way): number => (length - 1) * way.stride - 2 * way.pad + layer.kernel;
     if (typeof outputPad === "number") {
-      const made = size.map((length) => grow(length, layer.stride) + outputPad) as [number, number];
-      return { stride: layer.stride, size: made };
+      const made = size.map((length) => grow(length, layer) + outputPad) as [number, number];
+      return { stride: square(stride), pad: square(pad), size: made };
     }
     const target = this.#context.sizeAt(outputPad.net, outputPad.spot);
-    const reaches = (stride: number): boolean =>
-      target?.every((length, axis) => {
-        const rest = length - grow(size[axis]!, stride);
-        return rest >= 0 && rest < stride;
-      }) ?? false;
-    const stride = [layer.stride, 1].find(reaches);
-    if (target === undefined || stride === undefined) {
+    const ways: readonly Way[] = [{ stride, pad }, { stride: 1, pad }, { stride, pad: 0 }];
+    const [rows, columns] = size.map((length, axis) =>
+      ways.find((way) => {
+        const rest = (target?.[axis] ?? NaN) - grow(length, way);
+        return rest >= 0 && rest < way.stride;
+      })
+    );
+    if (target === undefined || rows === undefined || columns === undefined) {
       throw new ShapeError(
         `Cannot enlarge ${
           size.join("×")
-        } to ${outputPad.net} at "${outputPad.spot}": the map there has its size or twice that, got ${
+        } to ${outputPad.net} at "${outputPad.spot}": the map there has its size or about twice that, got ${
           target?.join("×") ?? "no map"
         }.`,
       );
     }
-    return { stride, size: target };
+    return { stride: [rows.stride, columns.stride], pad: [rows.pad, columns.pad], size: target };
   }
 
   #parameter(
@@ -285,6 +289,12 @@ export class ModuleRunner {
 }
 
 type LayerWithBias = Extract<Layer, { readonly bias: boolean }>;
+
+/** How a transposed convolution goes along an axis. */
+interface Way {
+  readonly stride: number;
+  readonly pad: number;
+}
 
 function square(size: number): Pair {
   return [size, size];

@@ -12,8 +12,8 @@ import { sizeOf } from "../ir/node.ts";
  * Values of one tensor before training. They depend on the seed and the tensor's full name only.
  *
  * `default`: U(±1/√fanIn), what PyTorch's convolution, linear layers and their biases draw (Kaiming uniform with
- * a = √5); `heOut`: N(0, 2 / (kH · kW · out)); `heIn`: N(0, 2 / fanIn); `normal`: N(0, std²); `xavierUniform`: U(±gain √(6 / (fanIn + fanOut)));
- * `one` and `zero` are constants.
+ * a = √5); `heOut`: N(0, 2 / (kH · kW · out)); `heIn`: N(0, 2 / fanIn); `normal`: N(0, std²); `xavierUniform`:
+ * U(±gain √(6 / (fanIn + fanOut))); `one` and `zero` are constants.
  */
 export function initialValues(entry: ParameterEntry, seed: number): Float32Array {
   const values = new Float32Array(sizeOf(entry.shape));

@@ -51,26 +51,31 @@ export function encodeTensors(file: TensorFile): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Decodes a file.
+ * Decodes a file. `num_batches_tracked`, PyTorch's count of the steps of a batch norm, is left out: nothing reads it.
  *
  * @param what Name of the file in messages.
  * @throws {CheckpointError} If it is truncated, no safetensors file, or holds a type other than F32 and F64.
  */
 export function decodeTensors(bytes: Uint8Array, what: string): TensorFile {
-  const fail = (got: string): never => {
+  const fail = (got: string, next = "Save it again."): never => {
     throw new CheckpointError(
-      `Cannot read ${what}: a safetensors file is a header and the numbers it lists, got ${got}. Save it again.`,
+      `Cannot read ${what}: a safetensors file is a header and the numbers it lists, got ${got}. ${next}`,
     );
   };
   if (bytes.length < 8) fail(`${bytes.length} bytes`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = Number(view.getBigUint64(0, true));
-  if (length > bytes.length - 8) fail("a header that ends behind the file");
+  if (length > bytes.length - 8) {
+    if (isTorchFile(bytes)) {
+      fail("a file of torch.save()", "Write it by safetensors.torch.save_file(net.state_dict(), FILE).");
+    }
+    fail("a header that ends behind the file");
+  }
   const header = parseHeader(new TextDecoder().decode(bytes.subarray(8, 8 + length))) ??
     fail("a header that is no JSON");
   const tensors: Record<string, NamedTensor> = {};
   for (const [name, entry] of Object.entries(header)) {
-    if (name === "__metadata__") continue;
+    if (name === "__metadata__" || name.endsWith(".num_batches_tracked")) continue;
     const { dtype, shape, data_offsets: [start, end] } = isEntry(entry) ? entry : fail(`no tensor under ${name}`);
     const width = dtype === "F32" ? 4 : dtype === "F64" ? 8 : fail(`type ${dtype} of ${name}`);
     if (end !== start + width * sizeOf(shape)) fail(`a shape of ${name} that does not fit its bytes`);
@@ -81,6 +86,11 @@ export function decodeTensors(bytes: Uint8Array, what: string): TensorFile {
   const metadata = header.__metadata__ ?? {};
   if (!isStrings(metadata)) fail("metadata that are no strings");
   return { tensors, metadata: metadata as Record<string, string> };
+}
+
+/** Whether a file begins as a zip or, from before PyTorch 1.6, as a pickle. */
+function isTorchFile([first, second]: Uint8Array): boolean {
+  return (first === 0x50 && second === 0x4b) || (first === 0x80 && second === 0x02);
 }
 
 interface Entry {

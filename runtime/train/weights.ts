@@ -1,12 +1,16 @@
 /**
  * Weights that a run starts from: of a teacher trained before, or of any net to be trained on.
  *
+ * A PyTorch net's are written for it by `safetensors.torch.save_file(net.state_dict(), "teacher.safetensors")`: names and
+ * layouts are the same.
+ *
  * @module
  */
 
 import { CheckpointError, didYouMean, UnknownNameError } from "../../dsl/errors.ts";
 import type { Spec } from "../../dsl/spec.ts";
-import { decodeTensors } from "./safetensors.ts";
+import type { Shape } from "../ir/node.ts";
+import { decodeTensors, type NamedTensor } from "./safetensors.ts";
 import type { Session } from "./session.ts";
 import { type Snapshot, takeSnapshot } from "./snapshot.ts";
 
@@ -16,7 +20,8 @@ import { type Snapshot, takeSnapshot } from "./snapshot.ts";
  *
  * @param files Safetensors files by net, with PyTorch's names.
  * @throws {UnknownNameError} If a net is not there.
- * @throws {CheckpointError} If nobody teaches a net and it has no file, or a file does not fit its net.
+ * @throws {CheckpointError} If nobody teaches a net and it has no file, or a file does not fit its net: all that differs
+ * is listed.
  */
 export async function startFrom(
   session: Session,
@@ -61,21 +66,46 @@ export async function startFrom(
 async function load(session: Session, net: string, path: string): Promise<void> {
   const bytes = await Deno.readFile(path).catch((error) => {
     throw new CheckpointError(
-      `Cannot load weights of ${net}: they are a file that can be read, got ${path}: ${error.message}.`,
+      `Cannot load weights of ${net}: they are a file that can be read, got ${path}: ${error.message}. Check the path.`,
     );
   });
-  const { tensors } = decodeTensors(bytes, path);
-  const own = session.compiled.state.filter(({ name, kind }) => kind !== "slot" && name.startsWith(`${net}/`));
-  const problems = own.flatMap(({ name, shape }) => {
-    const said = tensors[name.slice(net.length + 1)];
-    if (said === undefined) return [`${name} is missing`];
-    return said.shape.join() === shape.join() ? [] : [`${name} is [${said.shape}] instead of [${shape}]`];
-  });
-  if (problems.length > 0) {
+  const { tensors, metadata } = decodeTensors(bytes, path);
+  if (metadata.cohort !== undefined) {
     throw new CheckpointError(
-      `Cannot load weights of ${net}: ${path} holds its tensors, got ${problems.length} differences, the first: ` +
-        `${problems[0]}. Give the file of the same architecture and class count.`,
+      `Cannot load weights of ${net}: ${path} holds those of one net, got a checkpoint of a whole run. ` +
+        "Give one of the weight files beside it, or go on with --resume.",
     );
   }
-  for (const { name } of own) await session.write(name, tensors[name.slice(net.length + 1)]!.data);
+  const own = session.compiled.state.filter(({ name, kind }) => kind !== "slot" && name.startsWith(`${net}/`))
+    .map((entry) => ({ ...entry, short: entry.name.slice(net.length + 1) }));
+  checkTensors(new Map(own.map(({ short, shape }) => [short, shape])), tensors, { net, path });
+  for (const { name, short } of own) await session.write(name, tensors[short]!.data);
+}
+
+/** Refuses tensors that are not those of a net, with all that differs at once. */
+function checkTensors(
+  own: ReadonlyMap<string, Shape>,
+  tensors: Readonly<Record<string, NamedTensor>>,
+  { net, path }: { readonly net: string; readonly path: string },
+): void {
+  const shapes = new Map(Object.entries(tensors).map(([name, { shape }]) => [name, shape]));
+  const missing = [...own.keys()].filter((name) => !shapes.has(name));
+  const strange = [...shapes.keys()].filter((name) => !own.has(name));
+  const other = [...shapes].flatMap(([name, said]) => {
+    const shape = own.get(name);
+    if (shape === undefined || said.join() === shape.join()) return [];
+    return [`${name} is [${said.join(", ")}] instead of [${shape.join(", ")}]`];
+  });
+  const count = missing.length + strange.length + other.length;
+  if (count === 0) return;
+  const lists = [
+    ...other,
+    ...(missing.length === 0 ? [] : [`missing ${missing.join(", ")}`]),
+    ...(strange.length === 0 ? [] : [`not the net's ${strange.join(", ")}`]),
+  ];
+  throw new CheckpointError(
+    `Cannot load weights of ${net}: ${path} holds its tensors and no others, got ${count} difference${
+      count === 1 ? "" : "s"
+    }: ${lists.join("; ")}. Give the file of the same architecture and class count.`,
+  );
 }

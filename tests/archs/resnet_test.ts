@@ -92,11 +92,16 @@ Deno.test("resnet() with shortcut A starts all weights from N(0, 2 / fanIn)", ()
   assertEquals(classifier?.kind === "linear" ? classifier.init : undefined, { rule: "heIn" });
 });
 
-Deno.test("resnet() refuses depths, widths, shortcuts and block counts that are none", () => {
+Deno.test("resnet() refuses depths, widths, shortcuts, blocks and block counts that are none", () => {
   assertThrows(
     () => resnet(8, { shortcut: "C" as "A" }),
     OptionError,
     "Cannot make a residual net: its shortcut is A or B, got C. Say one of them.",
+  );
+  assertThrows(
+    () => resnet(8, { block: "narrow" as "basic" }),
+    OptionError,
+    "Cannot make a residual net: its block is basic or bottleneck, got narrow. Say one of them.",
   );
   assertThrows(
     () => resnet(8, { shortcut: "A", widths: [16, 16, 8, 64] }),

@@ -97,6 +97,10 @@ export function fusingCases(): Case[] {
         const middle = chain.of(relu6, chain.norm(y, chain.stats(y), chain.gamma()));
         chain.sketch.output("y", chain.conv(middle)).output("dw", chain.sketch.conv2dFilter(middle, y, plain, [3, 3]));
       }),
+      made("convolutions that are outputs, of a sum that nobody else reads", (chain) => {
+        const sum = chain.of(call("max", value(0), call("add", a, b)), chain.conv(chain.map("x")), chain.map("y"));
+        chain.sketch.output("y", chain.conv(sum)).output("z", chain.conv(chain.conv(sum)));
+      }),
       made("given statistics", (chain) => {
         const y = chain.conv(chain.map("x"));
         const stats = chain.sketch.buffer("stats", [2, channels], between(0.5, 1.5));

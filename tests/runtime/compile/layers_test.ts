@@ -110,7 +110,7 @@ Deno.test("shapes that layers cannot use are refused in one sentence", () => {
   }
 });
 
-Deno.test("upsample() reaches a tap of the same size with stride 1, a larger one with stride 2", () => {
+Deno.test("upsample() reaches a tap of the same size with stride 1, larger ones with stride 2, along each axis", () => {
   const shapeLike = (height: number, width: number): readonly number[] => {
     const stages: readonly Stage[] = [{ spot: "out", layers: [upsample("up", 2, { net: "other", spot: "map" })] }];
     const probe = compileProbe({
@@ -124,12 +124,16 @@ Deno.test("upsample() reaches a tap of the same size with stride 1, a larger one
     });
     return probe.shapes["output/out"]!;
   };
-  assertEquals([shapeLike(4, 4), shapeLike(8, 7)], [[2, 2, 4, 4], [2, 2, 8, 7]]);
-  assertThrows(
-    () => shapeLike(4, 8),
-    ShapeError,
-    'Cannot enlarge 4×4 to other at "map": the map there has its size or twice that, got 4×8.',
-  );
+  for (const [height, width] of [[4, 4], [8, 7], [9, 9], [4, 8], [9, 7]] as const) {
+    assertEquals(shapeLike(height, width), [2, 2, height, width]);
+  }
+  for (const [height, width] of [[4, 11], [3, 8], [6, 6]] as const) {
+    assertThrows(
+      () => shapeLike(height, width),
+      ShapeError,
+      `Cannot enlarge 4×4 to other at "map": the map there has its size or about twice that, got ${height}×${width}.`,
+    );
+  }
 });
 
 /** Every layer that moves or multiplies channels, with spots of 6×6, 3×3 and 3×3. */
@@ -168,20 +172,35 @@ const mixed: Arch<"mixed", "layer1" | "layer2" | "layer3"> = defineArch("mixed",
   { spot: "logits", layers: [linear("fc", "classes")] },
 ], { spots: ["layer1", "layer2", "layer3"] });
 
+/** Spots of 5×5 and 2×2: the pool drops a row and a column, which FFSD's upsampling has to bring back. */
+const odd: Arch<"odd", "layer1" | "layer2"> = defineArch("odd", [
+  { spot: "layer1", layers: [conv("conv1", 4, { kernel: 2, pad: 0 }), batchNorm("bn1"), relu] },
+  { spot: "layer2", layers: [pool("max", 2), conv("conv2", 6), batchNorm("bn2"), relu] },
+  { spot: "embedding", layers: [globalPool] },
+  { spot: "logits", layers: [linear("fc", "classes")] },
+], { spots: ["layer1", "layer2"] });
+
 // Chains of a dozen float32 layers and batch norms of 18 to 324 numbers: rounding of 6e-8 grows about a thousandfold.
 const FLOAT32 = 1e-4;
 
-Deno.test("wasm takes the same step as reference in FFSD of a net that moves and multiplies channels", async () => {
-  const sentence = cohort(mixed, 3).leader().use(ffsd());
-  const large = compileTiny(sentence, { batch: 9, debug: true });
-  for (const count of [2, 8, 9]) {
-    const exact = compileTiny(sentence, { batch: count, debug: true });
-    const given = feed(large, { count });
-    const ours = await inSession(large, (session) => stepResults(session, given), { backend: wasm() });
-    const theirs = await inSession(exact, (session) => stepResults(session, given));
-    assertClose(ours, theirs, FLOAT32, `${count} images:`, 0.1); // a bias before batch norm has gradients of rounding
-  }
-});
+for (
+  const [what, arch] of [
+    ["that moves and multiplies channels", mixed],
+    ["whose pool drops a row", odd],
+  ] as const
+) {
+  Deno.test(`wasm takes the same step as reference in FFSD of a net ${what}`, async () => {
+    const sentence = cohort(arch as Arch, 3).leader().use(ffsd());
+    const large = compileTiny(sentence, { batch: 9, debug: true });
+    for (const count of [2, 8, 9]) {
+      const exact = compileTiny(sentence, { batch: count, debug: true });
+      const given = feed(large, { count });
+      const ours = await inSession(large, (session) => stepResults(session, given), { backend: wasm() });
+      const theirs = await inSession(exact, (session) => stepResults(session, given));
+      assertClose(ours, theirs, FLOAT32, `${count} images:`, 0.1); // a bias before batch norm has gradients of rounding
+    }
+  });
+}
 
 Deno.test("wasm lets no padding leak through layers that move and multiply channels", async () => {
   const clean = compileTiny(cohort(mixed, 3).leader().use(ffsd()), { batch: 9 });

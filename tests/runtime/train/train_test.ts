@@ -1,19 +1,11 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { synthetic } from "../../../datasets/synthetic.ts";
-import { cohort, teacher } from "../../../dsl/cohort.ts";
+import { cohort } from "../../../dsl/cohort.ts";
 import type { BatchOptions, Dataset, OpenDataset } from "../../../dsl/data.ts";
-import {
-  CheckpointError,
-  ClassCountError,
-  DatasetError,
-  DivergenceError,
-  SentenceError,
-  UnknownNameError,
-} from "../../../dsl/errors.ts";
-import { kd } from "../../../methods/kd.ts";
+import { CheckpointError, ClassCountError, DatasetError, DivergenceError, SentenceError } from "../../../dsl/errors.ts";
 import { reference } from "../../../runtime/backend/reference/reference.ts";
 import { RunFolder } from "../../../runtime/train/run_folder.ts";
-import { decodeTensors, encodeTensors } from "../../../runtime/train/safetensors.ts";
+import { decodeTensors } from "../../../runtime/train/safetensors.ts";
 import { decodeSnapshot } from "../../../runtime/train/snapshot.ts";
 import { evaluate, train, type Trainable, type TrainRunOptions, weightsOf } from "../../../runtime/train/train.ts";
 import { plain, tiny } from "../fixtures.ts";
@@ -274,38 +266,6 @@ Deno.test("train() refuses checkpoints that are missing, no checkpoints, truncat
       "got 2 differences: the seed is 5 instead of 6; the batch is 4 instead of 5. Resume with the sentence that wrote it.",
     );
     assertEquals(await Deno.readFile(files.checkpoint!), bytes); // nothing was lost by trying
-  });
-});
-
-Deno.test("train() needs weights for a frozen teacher, and takes them from a file", async () => {
-  const distilled = teacher(plain).student(plain).use(kd()).on(dataset).train({ ...settings, epochs: 1 });
-  await assertRejects(
-    () => go(false, {}, distilled),
-    CheckpointError,
-    "Cannot train: teacher learns nothing in this sentence, so it needs weights, got none. " +
-      "Train it alone first, then give --weights teacher=FILE.",
-  );
-  await inFolder(async (runs) => {
-    const { files, snapshot } = await go(
-      runs,
-      { name: "t" },
-      cohort(plain, 2).mutual().on(dataset).train({ ...settings, epochs: 1 }),
-    );
-    const result = await go(false, { weights: { teacher: files.peer0! } }, distilled);
-    const frozen = weightsOf(result.snapshot, "teacher");
-    assertEquals(frozen, weightsOf(snapshot, "peer0"));
-    await assertRejects(
-      () => go(false, { weights: { techer: files.peer0! } }, distilled),
-      UnknownNameError,
-      'Cannot load weights: they are of a net of the sentence, got "techer". Did you mean "teacher"?',
-    );
-    await Deno.writeFile(`${runs}/other.safetensors`, encodeTensors({ tensors: {}, metadata: {} }));
-    await assertRejects(
-      () => go(false, { weights: { teacher: `${runs}/other.safetensors` } }, distilled),
-      CheckpointError,
-      `Cannot load weights of teacher: ${runs}/other.safetensors holds its tensors, got 5 differences, the first: ` +
-        "teacher/conv1.weight is missing. Give the file of the same architecture and class count.",
-    );
   });
 });
 

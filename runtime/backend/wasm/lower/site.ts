@@ -142,11 +142,10 @@ export class Site {
 
   /** Ends a segment's nodes: computes what was put off once if someone reads it later, and forgets it otherwise. */
   settle(segment: number): void {
-    for (const [id, { lasting }] of [...this.#deferred]) {
-      if (lasting) continue;
-      if (this.readers.after(segment, id)) this.read(id, "lanes");
-      this.#deferred.delete(id);
-    }
+    const once = [...this.#deferred].filter(([, { lasting }]) => !lasting).map(([id]) => id);
+    // One that is read later may follow from one that is not: nothing is forgotten before all are computed.
+    for (const id of once) if (this.readers.after(segment, id)) this.read(id, "lanes");
+    for (const id of once) this.#deferred.delete(id);
   }
 
   /** A node's value in a layout, converted if need be; conversions are remembered until the segment's end. */
