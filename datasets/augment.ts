@@ -1,15 +1,5 @@
-import type { Normalization, Transform } from "../dsl/data.ts";
-import type { RandomStream } from "../dsl/random.ts";
-import { changes } from "./transforms/plan.ts";
-import { planar, type Raster } from "./transforms/raster.ts";
-
-/** Writes one image of a split, changed and normalised, into a batch. */
-export interface ImageWriter {
-  /**
-   * Writes image `index` of `pixels` as floats at `out[at]`, in C, H, W order. Without `draws` nothing random happens.
-   */
-  (out: Float32Array, at: number, pixels: Uint8Array, index: number, draws?: RandomStream): void;
-}
+import type { Normalization } from "../dsl/data.ts";
+import type { Raster } from "./transforms/raster.ts";
 
 /** Writes a raster as normalised floats at `out[at]`, in C, H, W order; holes are 0, the mean colour. */
 export interface RasterWriter {
@@ -17,37 +7,18 @@ export interface RasterWriter {
 }
 
 /**
- * A writer of normalised images `(pixel / 255 − mean) / std`, changed by the given transforms in order.
- *
- * A random number is addressed by image index and place of the transform, so neither the order of images nor the
- * number of threads can change it. A zero pad is black before normalisation, as torchvision pads.
+ * A writer of normalised images `(pixel / 255 − mean) / std`. A zero pad is black before normalisation, as torchvision
+ * pads.
  *
  * @example
  * ```ts
- * import { imageWriter } from "./augment.ts";
- * import { stream } from "../dsl/random.ts";
- * const write = imageWriter([1, 2, 2], { mean: [0.5], std: [0.5] }, [{ kind: "flip", probability: 1 }]);
+ * import { rasterWriter } from "./augment.ts";
+ * import { planar } from "./transforms/raster.ts";
+ * const write = rasterWriter({ mean: [0.5], std: [0.5] });
  * const out = new Float32Array(4);
- * write(out, 0, new Uint8Array([0, 255, 0, 255]), 0, stream(7, "augment", 1, 0)); // 1, −1, 1, −1
+ * write(out, 0, planar(new Uint8Array([0, 255, 0, 255]), 0, [1, 2, 2])); // −1, 1, −1, 1
  * ```
  */
-export function imageWriter(
-  shape: readonly [channels: number, height: number, width: number],
-  normalization: Normalization,
-  augment: readonly Transform[],
-): ImageWriter {
-  const write = rasterWriter(normalization);
-  const change = changes(augment);
-  const size = shape[0] * shape[1] * shape[2];
-  const { rows, columns } = planar(new Uint8Array(), 0, shape);
-  const area = shape[1] * shape[2];
-  return (out, at, pixels, index, draws) => {
-    const planes = Array.from({ length: shape[0] }, (_, channel) => index * size + channel * area);
-    write(out, at, change({ samples: pixels, planes, rows, columns }, index, draws));
-  };
-}
-
-/** A writer of normalised images `(pixel / 255 − mean) / std`. */
 export function rasterWriter(normalization: Normalization): RasterWriter {
   const levels = levelTables(normalization);
   return (out, at, raster) => {

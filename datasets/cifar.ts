@@ -136,7 +136,7 @@ async function find(format: CifarFormat<number>, options: CifarOptions, context:
   throw new DatasetError(
     `Cannot open ${format.name}: ${format.archive}, its ${format.test} or parquet files must lie at ` +
       `"${options.path ?? kept}", got nothing there. Give ${format.kind}({ path }), ` +
-      `or allow ${format.kind}({ download: true }).`,
+      `or allow ${format.kind}({ download: true }). On the command line, say --dataset PATH or --download.`,
   );
 }
 

@@ -121,7 +121,7 @@ async function findFolder(options: FashionMnistOptions, context: LoadContext): P
   throw new DatasetError(
     `Cannot open Fashion-MNIST: its files ${names} must lie in ${places.map((place) => `"${place}"`).join(" or ")}, ` +
       "got nothing there. Install the Debian package dataset-fashion-mnist, give fashionMnist({ folder }), " +
-      "or allow fashionMnist({ download: true }).",
+      "or allow fashionMnist({ download: true }). On the command line, say --dataset PATH or --download.",
   );
 }
 

@@ -1,5 +1,6 @@
 import type { Batch, BatchOptions, ImageSet, OpenDataset } from "../dsl/data.ts";
 import { DatasetError, OptionError } from "../dsl/errors.ts";
+import { type ImageDecoder, imageDecoder } from "./decode_image.ts";
 import { breather } from "./files.ts";
 import { allClaimed, allDone, counter, type Job, type Recipe, work } from "./loading/job.ts";
 import { imageMaker } from "./loading/make.ts";
@@ -27,7 +28,8 @@ const MOST_WORKERS = 4;
  *
  * Images from files, and those whose transforms compute samples, are made by workers, one a core and at most four; with
  * one core, or where workers are not allowed, by this thread. A reader that has to wait helps. Other batches ahead are
- * prepared in small pieces while the reader waits for something else, and no more once the reader leaves.
+ * prepared in small pieces while the reader waits for something else, and no more once the reader leaves. A `decoder`
+ * that served an earlier pass saves this one the time to load codecs.
  *
  * @throws {OptionError} If a number is outside its range.
  * @throws {DatasetError} If a shuffled training pass has fewer images than one batch, or (while reading) an image
@@ -44,9 +46,13 @@ const MOST_WORKERS = 4;
  * }
  * ```
  */
-export function batches(source: BatchSource, options: BatchOptions): AsyncIterable<Batch> {
+export function batches(
+  source: BatchSource,
+  options: BatchOptions,
+  decoder: ImageDecoder = imageDecoder(),
+): AsyncIterable<Batch> {
   const pass = planPass(source, options);
-  return { [Symbol.asyncIterator]: () => readAhead(pass) };
+  return { [Symbol.asyncIterator]: () => readAhead(pass, decoder) };
 }
 
 /** Number of batches of a pass: partial ones count, a rest of one image does not when it is dropped. */
@@ -134,9 +140,9 @@ function requireInteger(name: string, value: number, least: number): void {
   );
 }
 
-async function* readAhead(pass: Pass): AsyncGenerator<Batch, void, void> {
+async function* readAhead(pass: Pass, decoder: ImageDecoder): AsyncGenerator<Batch, void, void> {
   const recipe = await withCache(pass);
-  const maker = imageMaker(recipe);
+  const maker = imageMaker(recipe, decoder);
   const pool = openPool(pass.workers, recipe);
   const ahead: Job[] = [];
   let next = pass.start;

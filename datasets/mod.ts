@@ -1,7 +1,10 @@
 /**
  * Image sets to train on: built in, read from disk, or made from arrays.
  *
- * A dataset is a plain value; nothing is read before `open()`, and files go through no permission but reading.
+ * A dataset is a plain value; nothing is read before `open()`. Reading wants `--allow-read`, also for the codecs and the
+ * workers that decode; without it for the program itself, batches are made in this thread. What `open({ cache })` keeps
+ * (decoded images, unpacked archives, downloads) wants `--allow-write` of that folder and goes on without, but for
+ * downloads and archives of more than 1 GiB unpacked; only `download: true` wants `--allow-net`, of the official host.
  *
  * @example
  * ```ts

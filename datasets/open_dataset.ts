@@ -1,5 +1,6 @@
 import type { BatchOptions, ImageFiles, ImageSet, Normalization, OpenDataset, SplitName } from "../dsl/data.ts";
 import { DatasetError } from "../dsl/errors.ts";
+import { imageDecoder } from "./decode_image.ts";
 import { batches } from "./loader.ts";
 import { requireEnough } from "./sampling.ts";
 import { requireTransforms } from "./transforms/check.ts";
@@ -21,9 +22,10 @@ export function openDataset(decoded: Decoded): OpenDataset {
     if (split === "train") requireChanges(decoded, set, decoded.augment, false);
     requireChanges(decoded, set, decoded.evaluation ?? [], true);
   }
+  const decoder = imageDecoder();
   return Object.freeze({
     ...decoded,
-    batches: (options: BatchOptions) => batches(decoded, options),
+    batches: (options: BatchOptions) => batches(decoded, options, decoder),
   });
 }
 
@@ -38,7 +40,7 @@ export function listedImages(labels: Uint16Array, files: ImageFiles): ImageSet {
 }
 
 /** The splits there are, by name. */
-export function splitsOf(
+function splitsOf(
   { train, validation, test }: Pick<Decoded, SplitName>,
 ): readonly (readonly [SplitName, ImageSet])[] {
   return [["train", train], ...(validation ? [["validation", validation] as const] : []), ["test", test]];

@@ -49,6 +49,6 @@ export async function findArchive(
     `Cannot open ${name}: ${archive.name} or the folder it unpacks to must lie at "${
       path ?? kept
     }", got nothing there. ` +
-      `Give ${call}({ path }), or allow ${call}({ download: true }).`,
+      `Give ${call}({ path }), or allow ${call}({ download: true }). On the command line, say --dataset PATH or --download.`,
   );
 }

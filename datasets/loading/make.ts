@@ -2,7 +2,7 @@ import { DatasetError } from "../../dsl/errors.ts";
 import type { ImageSource } from "../../dsl/data.ts";
 import { type RandomStream, stream } from "../../dsl/random.ts";
 import { rasterWriter } from "../augment.ts";
-import { imageDecoder } from "../decode_image.ts";
+import type { ImageDecoder } from "../decode_image.ts";
 import type { ImageHeader } from "../image_header.ts";
 import { type Change, changes } from "../transforms/plan.ts";
 import { interleaved, planar, planesOf, type Raster } from "../transforms/raster.ts";
@@ -13,6 +13,8 @@ import { nameOf, sourceReader } from "../read_source.ts";
 /** Makes images of one pass in one thread. */
 export interface Maker {
   readonly make: Make;
+  /** Loads what an image needs to be decoded, by decoding one for nothing; that it cannot be is told when it is made. */
+  warm(source: ImageSource): Promise<void>;
   /** Closes files. */
   close(): void;
 }
@@ -20,13 +22,16 @@ export interface Maker {
 // What one image may take while it is decoded, 64 Mpixel: the largest of ImageNet has a third of it.
 const MOST_PIXELS = 2 ** 26;
 
-/** A maker of the images of a recipe: reads, decodes, changes, normalises and writes them into a batch. */
-export function imageMaker(recipe: Recipe): Maker {
+/**
+ * A maker of the images of a recipe: reads, decodes, changes, normalises and writes them into a batch. A decoder that
+ * has been used is fast from the first image on.
+ */
+export function imageMaker(recipe: Recipe, decoder: ImageDecoder): Maker {
   const { shape, stored, random } = recipe;
   const size = shape[0] * shape[1] * shape[2];
   const write = rasterWriter(recipe.normalization);
   const whole = changes(recipe.transforms);
-  const files = fileMaker(recipe);
+  const files = fileMaker(recipe, decoder);
   const streams: RandomStream[] = [];
   const streamOf = (view: number): RandomStream | undefined =>
     random && (streams[view] ??= stream(random.seed, "augment", random.epoch, view));
@@ -52,17 +57,18 @@ export function imageMaker(recipe: Recipe): Maker {
       finish(job, position, { samples: pixels!, planes, rows: frame.rows, columns: frame.columns }, whole);
       return undefined;
     },
+    warm: files.warm,
     close: files.close,
   };
 }
 
 /** Images from files, through the cache where there is one, and what is still to be done to them. */
-function fileMaker({ kind, shape, transforms, cache }: Recipe): {
+function fileMaker({ kind, shape, transforms, cache }: Recipe, decoder: ImageDecoder): {
   raster(source: ImageSource, index: number): Promise<{ readonly raster: Raster; readonly change: Change }>;
+  warm(source: ImageSource): Promise<void>;
   close(): void;
 } {
   const reader = sourceReader();
-  const decoder = imageDecoder();
   const [whole, rest] = [changes(transforms), changes(transforms, cache?.transforms ?? 0)];
   const fixed = changes(transforms.slice(0, cache?.transforms ?? 0));
   let kept: Promise<PixelCache | undefined> | undefined;
@@ -83,6 +89,7 @@ function fileMaker({ kind, shape, transforms, cache }: Recipe): {
       open.write(index, planesOf(raster));
       return { raster, change: rest };
     },
+    warm: (source) => decode(source).then(() => {}, () => {}),
     close: () => {
       reader.close();
       open?.close();

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { imageDecoder } from "../decode_image.ts";
 import type { Job, Recipe } from "./job.ts";
 import { allClaimed, work } from "./job.ts";
 import { imageMaker, type Maker } from "./make.ts";
@@ -30,16 +31,20 @@ const AT_ONCE = 4;
 const scope = globalThis as unknown as WorkerScope;
 let maker: Maker | undefined;
 let before: Promise<void> = Promise.resolve();
+let cold = true;
 
 scope.onmessage = ({ data }) => {
   if (data.kind === "recipe") {
     Atomics.store(data.started, data.number, 1);
-    maker = imageMaker(data.recipe);
+    maker = imageMaker(data.recipe, imageDecoder());
   } else before = before.then(() => finish(unpackJob(data.job), maker!));
 };
 
-async function finish(job: Job, { make }: Maker): Promise<void> {
-  const { step } = job;
+async function finish(job: Job, { make, warm }: Maker): Promise<void> {
+  const { step, sources } = job;
+  // Claimed before the codec is there, an image would keep the reader waiting, who could have made it long ago.
+  if (cold && sources !== undefined) await warm(sources[0]!);
+  cold = false;
   while (!allClaimed(job)) {
     const last = await work(job, make, AT_ONCE, (failure) => scope.postMessage({ kind: "failed", step, ...failure }));
     if (last) scope.postMessage({ kind: "finished", step });

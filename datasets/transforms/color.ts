@@ -89,7 +89,7 @@ export function hue(planes: Uint8Array, channels: number, turn: number): void {
 }
 
 /** Brightness of each pixel: ITU-R 601-2 luma in 16 bits. */
-export function luminance(planes: Uint8Array, channels: number): Uint8Array {
+function luminance(planes: Uint8Array, channels: number): Uint8Array {
   if (channels !== 3) return planes;
   const area = planes.length / 3;
   const light = new Uint8Array(area);

@@ -1,6 +1,8 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
-import { imageWriter } from "../../datasets/augment.ts";
-import type { Transform } from "../../dsl/data.ts";
+import { rasterWriter } from "../../datasets/augment.ts";
+import { changes } from "../../datasets/transforms/plan.ts";
+import { planar } from "../../datasets/transforms/raster.ts";
+import type { Normalization, Transform } from "../../dsl/data.ts";
 import { type RandomStream, stream } from "../../dsl/random.ts";
 
 const plain = { mean: [0, 0], std: [1 / 255, 1 / 255] }; // gives back the byte values
@@ -9,6 +11,18 @@ const plain = { mean: [0, 0], std: [1 / 255, 1 / 255] }; // gives back the byte 
 function draws(...values: readonly number[]): RandomStream {
   const next = [...values];
   return { ...stream(0), integer: () => next.shift()!, uniform: () => next.shift()! };
+}
+
+/** Changes image `index` of some planes and writes it, as a pass over images in memory does. */
+function imageWriter(
+  shape: readonly [number, number, number],
+  constants: Normalization,
+  augment: readonly Transform[],
+) {
+  const [write, change] = [rasterWriter(constants), changes(augment)];
+  const size = shape[0] * shape[1] * shape[2];
+  return (out: Float32Array, at: number, pixels: Uint8Array, index: number, random?: RandomStream): void =>
+    write(out, at, change(planar(pixels, index * size, shape), index, random));
 }
 
 function shown(
@@ -24,7 +38,7 @@ function shown(
 
 const nine = [1, 2, 3, 4, 5, 6, 7, 8, 9];
 
-Deno.test("imageWriter() normalises each channel by its own constants", () => {
+Deno.test("rasterWriter() normalises each channel by its own constants", () => {
   const out = new Float32Array(6);
   const write = imageWriter([2, 1, 1], { mean: [0.5, 0.2], std: [0.5, 0.1] }, []);
   write(out, 2, new Uint8Array([9, 9, 255, 51]), 1);
@@ -33,7 +47,7 @@ Deno.test("imageWriter() normalises each channel by its own constants", () => {
   assertAlmostEquals(out[3]!, 0, 1e-6); // float32 rounding
 });
 
-Deno.test("imageWriter() crops with a zero pad, which is black", () => {
+Deno.test("rasterWriter() crops with a zero pad, which is black", () => {
   const crop: Transform[] = [{ kind: "crop", pad: 1, mode: "zero" }];
   // Draws 0 and 0 show the top left corner of the padded image: one row and one column of padding.
   assertEquals(shown([1, 3, 3], nine, crop, draws(0, 0)), [0, 0, 0, 0, 1, 2, 0, 4, 5]);
@@ -41,32 +55,32 @@ Deno.test("imageWriter() crops with a zero pad, which is black", () => {
   assertEquals(shown([1, 3, 3], nine, crop, draws(1, 1)), nine);
 });
 
-Deno.test("imageWriter() crops with a reflected pad, which does not repeat the edge", () => {
+Deno.test("rasterWriter() crops with a reflected pad, which does not repeat the edge", () => {
   const crop: Transform[] = [{ kind: "crop", pad: 2, mode: "reflect" }];
   // Rows 3 2 1 | 1 2 3 → top-left of the padded image is row 3, column 3.
   assertEquals(shown([1, 3, 3], nine, crop, draws(0, 0)), [9, 8, 7, 6, 5, 4, 3, 2, 1]);
   assertEquals(shown([1, 3, 3], nine, crop, draws(4, 3)), [8, 9, 8, 5, 6, 5, 2, 3, 2]);
 });
 
-Deno.test("imageWriter() flips left to right below the probability", () => {
+Deno.test("rasterWriter() flips left to right below the probability", () => {
   const flip: Transform[] = [{ kind: "flip", probability: 0.5 }];
   assertEquals(shown([1, 3, 3], nine, flip, draws(0.49)), [3, 2, 1, 6, 5, 4, 9, 8, 7]);
   assertEquals(shown([1, 3, 3], nine, flip, draws(0.5)), nine);
 });
 
-Deno.test("imageWriter() applies transforms in order", () => {
+Deno.test("rasterWriter() applies transforms in order", () => {
   const crop: Transform = { kind: "crop", pad: 1, mode: "zero" };
   const flip: Transform = { kind: "flip", probability: 1 };
   assertEquals(shown([1, 1, 3], [1, 2, 3], [crop, flip], draws(1, 0, 0)), [2, 1, 0]);
   assertEquals(shown([1, 1, 3], [1, 2, 3], [flip, crop], draws(0, 1, 0)), [0, 3, 2]);
 });
 
-Deno.test("imageWriter() moves all channels alike", () => {
+Deno.test("rasterWriter() moves all channels alike", () => {
   const crop: Transform[] = [{ kind: "crop", pad: 1, mode: "zero" }];
   assertEquals(shown([2, 1, 2], [1, 2, 3, 4], crop, draws(1, 2)), [2, 0, 4, 0]);
 });
 
-Deno.test("imageWriter() pads and flips in either order, black on both sides", () => {
+Deno.test("rasterWriter() pads and flips in either order, black on both sides", () => {
   const crop: Transform = { kind: "crop", pad: 2, mode: "zero" };
   const flip: Transform = { kind: "flip", probability: 1 };
   assertEquals(shown([1, 1, 3], [1, 2, 3], [crop, flip], draws(2, 0, 0)), [1, 0, 0]);
@@ -75,7 +89,7 @@ Deno.test("imageWriter() pads and flips in either order, black on both sides", (
   assertEquals(shown([1, 1, 3], [1, 2, 3], [flip, crop], draws(0, 2, 3)), [2, 1, 0]);
 });
 
-Deno.test("imageWriter() shows the mean colour in a cutout", () => {
+Deno.test("rasterWriter() shows the mean colour in a cutout", () => {
   const out = new Float32Array(12);
   const write = imageWriter([1, 3, 4], { mean: [0.2], std: [0.5] }, [{ kind: "cutout", size: 2 }]);
   write(out, 0, new Uint8Array(12).fill(255), 0, draws(1, 3)); // middle at row 1, column 3
@@ -83,12 +97,12 @@ Deno.test("imageWriter() shows the mean colour in a cutout", () => {
   assertEquals(Array.from(out), [light, light, 0, 0, light, light, 0, 0, light, light, light, light]);
 });
 
-Deno.test("imageWriter() changes nothing without draws", () => {
+Deno.test("rasterWriter() changes nothing without draws", () => {
   const augment: Transform[] = [{ kind: "crop", pad: 2, mode: "reflect" }, { kind: "flip", probability: 1 }];
   assertEquals(shown([1, 3, 3], nine, augment), nine);
 });
 
-Deno.test("imageWriter() draws shifts evenly and flips half of the images", () => {
+Deno.test("rasterWriter() draws shifts evenly and flips half of the images", () => {
   const augment: Transform[] = [{ kind: "crop", pad: 1, mode: "zero" }, { kind: "flip", probability: 0.5 }];
   const write = imageWriter([1, 3, 3], plain, augment);
   const random = stream(7, "augment", 1, 0);

@@ -100,6 +100,6 @@ Deno.test("cifar100() tells where it looked", () =>
       () => cifar100().open({ cache: folder }),
       `Cannot open CIFAR-100: cifar-100-binary.tar.gz, its test.bin or parquet files must lie at ` +
         `"${folder}/cifar100", got nothing there. ` +
-        "Give cifar100({ path }), or allow cifar100({ download: true }).",
+        "Give cifar100({ path }), or allow cifar100({ download: true }). On the command line, say --dataset PATH or --download.",
     );
   }));

@@ -90,6 +90,6 @@ Deno.test("cinic10() tells where it looked", () =>
     assertRefused(
       () => cinic10({ path: `${folder}/none` }).open(),
       `Cannot open CINIC-10: CINIC-10.tar.gz or the folder it unpacks to must lie at "${folder}/none", ` +
-        "got nothing there. Give cinic10({ path }), or allow cinic10({ download: true }).",
+        "got nothing there. Give cinic10({ path }), or allow cinic10({ download: true }). On the command line, say --dataset PATH or --download.",
     )
   ));

@@ -34,7 +34,7 @@ Deno.test("fashionMnist() lists where it looked and what to do", () =>
       "Cannot open Fashion-MNIST: its files train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, " +
         `t10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz must lie in "${folder}", got nothing there. ` +
         "Install the Debian package dataset-fashion-mnist, give fashionMnist({ folder }), " +
-        "or allow fashionMnist({ download: true }).",
+        "or allow fashionMnist({ download: true }). On the command line, say --dataset PATH or --download.",
     )
   ));
 

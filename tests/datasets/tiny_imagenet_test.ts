@@ -100,7 +100,7 @@ Deno.test("tinyImagenet() tells where it looked", () =>
       () => tinyImagenet().open({ cache: folder }),
       "Cannot open Tiny-ImageNet-200: tiny-imagenet-200.zip or the folder it unpacks to must lie at " +
         `"${folder}/tiny_imagenet", got nothing there. ` +
-        "Give tinyImagenet({ path }), or allow tinyImagenet({ download: true }).",
+        "Give tinyImagenet({ path }), or allow tinyImagenet({ download: true }). On the command line, say --dataset PATH or --download.",
     );
     await assertRefused(
       () => tinyImagenet({ path: folder }).open(),

@@ -1,5 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { allClaimed, allDone, counter, type Job, type Recipe, work } from "../../../datasets/loading/job.ts";
+import { imageDecoder } from "../../../datasets/decode_image.ts";
 import { imageMaker } from "../../../datasets/loading/make.ts";
 import { packJob, unpackJob } from "../../../datasets/loading/packed_job.ts";
 import { openPool } from "../../../datasets/loading/pool.ts";
@@ -27,7 +28,7 @@ Deno.test("openPool() makes whole batches in workers alone, the same as this thr
   await inFolder(async (folder) => {
     const sources = (await writeImages(folder, 30)).map((path) => ({ path }));
     const [ours, theirs, next] = [jobOf(sources), jobOf(sources), jobOf(sources, 1)];
-    const maker = imageMaker(recipe);
+    const maker = imageMaker(recipe, imageDecoder());
     assertEquals(await work(ours, maker.make, 100, () => {}), true);
     maker.close();
     const pool = openPool(3, recipe);
