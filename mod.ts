@@ -98,6 +98,33 @@ export interface ProgramOptions {
   readonly args?: readonly string[];
   /** Receives each line; `console.log` unless said. */
   readonly print?: (line: string) => void;
+  /** Rows of a paper's tables, from which `--row NAME` chooses another sentence. */
+  readonly rows?: Rows;
+}
+
+/** Sentences by the name of their row in a paper's tables. */
+export type Rows = Readonly<Record<string, AnyPipeline>>;
+
+/**
+ * The sentence of a row; the one given where no row is said.
+ *
+ * @throws {UnknownNameError} If there are no rows, or none of that name.
+ *
+ * @example
+ * ```ts
+ * import { cohort, rowOf } from "./mod.ts";
+ * const rows = { resnet32: cohort("resnet32×2").mutual(), wrn_16_2: cohort("wrn_16_2×2").mutual() };
+ * console.log(rowOf(rows, "wrn_16_2", rows.resnet32).spec.nets[0]?.arch); // wrn_16_2
+ * ```
+ */
+export function rowOf(rows: Rows | undefined, name: string | undefined, otherwise: AnyPipeline): AnyPipeline {
+  if (name === undefined) return otherwise;
+  if (rows !== undefined && Object.hasOwn(rows, name)) return rows[name]!;
+  const known = Object.keys(rows ?? {});
+  throw new UnknownNameError(
+    `Cannot use --row: ${known.length === 0 ? "this program has no rows" : "the program has a row of that name"}, ` +
+      `got "${name}".${didYouMean(name, known)}${known.length === 0 ? "" : ` Known: ${known.join(", ")}.`}`,
+  );
 }
 
 /**
@@ -118,7 +145,12 @@ export async function run(
   pipeline: AnyPipeline,
   options: ProgramOptions = {},
 ): Promise<TrainResult | undefined> {
-  return await runProgram({ ...options, apply: (flags) => rebind(pipeline, flags) });
+  const { rows, ...rest } = options;
+  return await runProgram({
+    ...rest,
+    ...(rows === undefined ? {} : { rows: Object.keys(rows) }),
+    apply: (flags) => rebind(rowOf(rows, flags.row, pipeline), flags),
+  });
 }
 
 /** What {@linkcode rebind} changes: those flags of a program that are about the sentence. */

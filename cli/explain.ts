@@ -19,10 +19,11 @@ export async function run(args: readonly string[], _: CommandContext): Promise<n
     .name("cohort explain")
     .description("Tell what the sentence of a pipeline module or a spec means, with everything that was filled in.")
     .arguments("<file:string>")
+    .option("--row <name:string>", "Another of the rows that a pipeline module exports.")
     .option("--mermaid", "Print who learns from whom as a Mermaid flowchart.")
     .noExit()
-    .action(async ({ mermaid }, file) => {
-      const sentence = await readSentence(file);
+    .action(async ({ mermaid, row }, file) => {
+      const sentence = await readSentence(file, row);
       const { text, mermaid: diagram } = explain(sentence);
       if (mermaid) return console.log(diagram.trimEnd());
       const { spec, archs, dataset } = sentence;

@@ -17,6 +17,7 @@ export type CommandTable = Readonly<Record<string, () => Promise<CommandModule>>
 export const commands: CommandTable = {
   demo: () => import("./demo.ts"),
   train: () => import("./train.ts"),
+  compare: () => import("./compare.ts"),
   explain: () => import("./explain.ts"),
   summary: () => import("./summary.ts"),
   "check-nets": () => import("./check_nets.ts"),

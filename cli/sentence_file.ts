@@ -7,30 +7,31 @@ import { pathToFileURL } from "node:url";
 import { CohortError, SentenceError } from "../dsl/errors.ts";
 import { parseSpec } from "../dsl/parse_spec.ts";
 import type { AnyPipeline } from "../dsl/pipeline.ts";
-import { builtins } from "../mod.ts";
+import { builtins, rowOf, type Rows } from "../mod.ts";
 
 /**
- * The pipeline that a file says.
+ * The pipeline that a file says; `row` chooses from the `rows` that a module exports.
  *
  * @throws {SentenceError} If there is no such file, or it holds no sentence.
+ * @throws {UnknownNameError} If it has no such row.
  * @throws {CohortError} If the sentence itself is refused, in the words of its verb.
  */
-export async function readSentence(path: string): Promise<AnyPipeline> {
+export async function readSentence(path: string, row?: string): Promise<AnyPipeline> {
   const text = await Deno.readTextFile(path).catch((error) => {
     throw new SentenceError(
       `Cannot read a sentence: it is a spec (.json) or a pipeline module (.ts), got nothing readable at "${path}" ` +
         `(${firstLine(error)}). Check the spelling, or try pipelines/ffsd_digits.ts.`,
     );
   });
-  if (path.endsWith(".json")) return parseSpec(text, builtins);
-  if (/\.m?[jt]s$/.test(path)) return await pipelineOf(path);
+  if (path.endsWith(".json")) return rowOf(undefined, row, parseSpec(text, builtins));
+  if (/\.m?[jt]s$/.test(path)) return await pipelineOf(path, row);
   throw new SentenceError(
     `Cannot read a sentence: it is a spec (.json) or a pipeline module (.ts), got "${path}". Rename the file.`,
   );
 }
 
-async function pipelineOf(path: string): Promise<AnyPipeline> {
-  let module: { readonly default?: unknown };
+async function pipelineOf(path: string, row: string | undefined): Promise<AnyPipeline> {
+  let module: { readonly default?: unknown; readonly rows?: Rows };
   try {
     module = await import(pathToFileURL(path).href);
   } catch (error) {
@@ -39,8 +40,8 @@ async function pipelineOf(path: string): Promise<AnyPipeline> {
       cause: error,
     });
   }
-  const { default: value } = module;
-  if (isPipeline(value)) return value;
+  const { default: value, rows } = module;
+  if (isPipeline(value)) return rowOf(rows, row, value);
   throw new SentenceError(
     `Cannot use "${path}": its default export is a pipeline, got ${
       value === undefined ? "none" : typeof value

@@ -35,7 +35,7 @@ export async function run(args: readonly string[], context: CommandContext): Pro
     throw new UsageError(`Cannot train: the file of a sentence comes first, got ${file ?? "nothing"}. Try --help.`);
   }
   const flags = parseFlags(words);
-  const pipeline = rebind(await readSentence(file), flags);
+  const pipeline = rebind(await readSentence(file, flags.row), flags);
   if (flags.explain) {
     console.log(`${pipeline.explain()}\n${explainKernels(pipeline)}`.trimEnd());
     return 0;

@@ -16,6 +16,8 @@ export interface RunFlags {
   readonly batch?: number;
   /** Seed of weights, order and augmentation. */
   readonly seed?: number;
+  /** Another row of the program's tables, where it has them. */
+  readonly row?: string;
   /** Another architecture for every net. */
   readonly net?: string;
   /** Another dataset: a name or a path. */
@@ -48,6 +50,7 @@ const flags = {
   epochs: { type: "string" },
   batch: { type: "string" },
   seed: { type: "string" },
+  row: { type: "string" },
   net: { type: "string" },
   dataset: { type: "string" },
   limit: { type: "string" },
@@ -67,6 +70,7 @@ export const flagHelp: string = `Flags:
   --epochs N       passes over the training images
   --batch N        images a step
   --seed N         seed of weights, order and augmentation
+  --row NAME       another row of the paper's tables, where the program has them
   --net NAME       another architecture for every net
   --dataset WHAT   digits, fashion_mnist, cifar10, cifar100, cinic10, tiny_imagenet, or the path of a folder or
                    archive of images
@@ -124,6 +128,7 @@ export function parseFlags(args: readonly string[]): RunFlags {
     epochs: whole("epochs", 1),
     batch: whole("batch", 1),
     seed: whole("seed", 0),
+    row: text("row"),
     net: text("net"),
     dataset: text("dataset"),
     limit: whole("limit", 1),

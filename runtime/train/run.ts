@@ -17,6 +17,8 @@ export interface ProgramOptions {
   /** Flags; the process's own unless said. */
   readonly args?: readonly string[];
   readonly print?: (line: string) => void;
+  /** Names of the rows that `--row` chooses from; none unless said. */
+  readonly rows?: readonly string[];
 }
 
 /**
@@ -27,7 +29,7 @@ export async function runProgram(options: ProgramOptions): Promise<TrainResult |
   const print = options.print ?? console.log;
   try {
     const flags = parseFlags(options.args ?? Deno.args);
-    if (flags.help) return void print(flagHelp);
+    if (flags.help) return void print([flagHelp, ...rowHelp(options.rows ?? [])].join("\n"));
     const pipeline = options.apply(flags);
     if (flags.explain) return void print(`${pipeline.explain()}\n${explainKernels(pipeline)}`.trimEnd());
     return await runUntilStopped(pipeline, flags, print);
@@ -37,6 +39,10 @@ export async function runProgram(options: ProgramOptions): Promise<TrainResult |
     Deno.exitCode = 1;
     return undefined;
   }
+}
+
+function rowHelp(rows: readonly string[]): readonly string[] {
+  return rows.length === 0 ? [] : [`Rows: ${rows.join(", ")}.`];
 }
 
 async function runUntilStopped(

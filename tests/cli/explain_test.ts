@@ -85,3 +85,23 @@ Deno.test("explain gives the refusal of a verb as it is, when a module says a se
     assertEquals([code, err], [1, "Cannot say fuse(): fuse() teaches the leader: say leader() first."]);
   });
 });
+
+Deno.test("explain --row tells another row of a module, and names the rows there are", async () => {
+  await inFolder(async (folder) => {
+    const path = `${folder}/rows.ts`;
+    const text = [
+      `import { cohort } from "${new URL("../../mod.ts", import.meta.url)}";`,
+      'export const rows = { small: cohort("resnet8×2").mutual(), large: cohort("resnet20×2").mutual() };',
+      "export default rows.small;",
+    ];
+    await Deno.writeTextFile(path, text.join("\n"));
+    const [code, out] = await printed(path, "--row", "large");
+    assertEquals(code, 0);
+    assertStringIncludes(out, 'cohort("resnet20×2")');
+    assertEquals(await printed(path, "--row", "larg"), [
+      1,
+      "",
+      'Cannot use --row: the program has a row of that name, got "larg". Did you mean "large"? Known: small, large.',
+    ]);
+  });
+});
