@@ -14,6 +14,8 @@ import { type Snapshot, takeSnapshot } from "./snapshot.ts";
  * The snapshot a run begins with when some nets have weights of their own: everything else is drawn from the seed.
  * `undefined` if no net has.
  *
+ * Branches share a trunk: of several files the last one gives it its weights.
+ *
  * @param files Safetensors files by net, with PyTorch's names.
  * @throws {UnknownNameError} If a net is not there.
  * @throws {CheckpointError} If nobody teaches a net and it has no file, or a file does not fit its net.
@@ -65,9 +67,10 @@ async function load(session: Session, net: string, path: string): Promise<void> 
     );
   });
   const { tensors } = decodeTensors(bytes, path);
-  const own = session.compiled.state.filter(({ name, kind }) => kind !== "slot" && name.startsWith(`${net}/`));
+  const own = session.compiled.plan.state[net]!;
+  const inFile = (name: string): string => name.slice(name.indexOf("/") + 1);
   const problems = own.flatMap(({ name, shape }) => {
-    const said = tensors[name.slice(net.length + 1)];
+    const said = tensors[inFile(name)];
     if (said === undefined) return [`${name} is missing`];
     return said.shape.join() === shape.join() ? [] : [`${name} is [${said.shape}] instead of [${shape}]`];
   });
@@ -77,5 +80,5 @@ async function load(session: Session, net: string, path: string): Promise<void> 
         `${problems[0]}. Give the file of the same architecture and class count.`,
     );
   }
-  for (const { name } of own) await session.write(name, tensors[name.slice(net.length + 1)]!.data);
+  for (const { name } of own) await session.write(name, tensors[inFile(name)]!.data);
 }
