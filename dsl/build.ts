@@ -119,11 +119,13 @@ class Built implements AnyPipeline {
     );
     const archs = arch === undefined ? this.archs : withArch(kept, arch, "leader()");
     // A net of its own leaves the trunk, even one of the branches' architecture.
-    const said = arch === undefined ? clauses : clauses.map((clause) =>
-      clause.verb !== "branches"
-        ? clause
-        : Object.freeze({ ...clause, options: Object.freeze({ ...clause.options, leader: "outside" }) })
-    );
+    const said = arch === undefined
+      ? clauses
+      : clauses.map((clause) =>
+        clause.verb !== "branches"
+          ? clause
+          : Object.freeze({ ...clause, options: Object.freeze({ ...clause.options, leader: "outside" }) })
+      );
     const spec = { ...this.spec, nets: Object.freeze(led), clauses: Object.freeze(said) };
     return this.#say("leader", options, { archs, spec });
   }

@@ -192,7 +192,9 @@ function flowchart(spec: Spec, graph: LossGraph): string {
   const lines = ["labels([labels])"];
   for (const { id, arch, role } of spec.nets) lines.push(`${id}["${id}: ${arch} (${role})"]`);
   for (const { id, group } of graph.aux) if (id === group) lines.push(`${id}{{${id}}}`);
-  for (const { id, nets, from } of trunks) lines.push(`${id}[["${id}: up to ${from}"]]`, `${id} --- ${nets.join(" & ")}`);
+  for (const { id, nets, from } of trunks) {
+    lines.push(`${id}[["${id}: up to ${from}"]]`, `${id} --- ${nets.join(" & ")}`);
+  }
   const arrows = new Map<string, string[]>();
   for (const term of graph.terms.map((said) => ({ ...said, learners: drawnAt(said, trunks) }))) {
     for (const learner of term.learners) {

@@ -172,7 +172,11 @@ export function ownerOf({ id, trunk }: PlannedModule, stage: number): string {
   return trunk !== undefined && stage < trunk.stages ? trunk.id : id;
 }
 
-function shareOf({ id, from, scale = 1 }: Trunk, net: string, stages: readonly Stage[]): PlannedModule["trunk"] & object {
+function shareOf(
+  { id, from, scale = 1 }: Trunk,
+  net: string,
+  stages: readonly Stage[],
+): PlannedModule["trunk"] & object {
   return { id, stages: stageIndex(net, stages, from) + 1, scale };
 }
 
