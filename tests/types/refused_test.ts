@@ -177,6 +177,21 @@ const refused: Readonly<Record<string, readonly [program: string, mistake: Mista
     SentenceError,
     "a cohort is a net and a number of members: write 'resnet32×3'",
   ],
+  "a method of branches on nets of their own": [
+    `cohort(resnet32, 3).leader().use(gated);`,
+    MissingRoleError,
+    "this method needs a trunk, and the sentence has none",
+  ],
+  "a method of branches and leader without leader": [
+    `branches(resnet32, 3, { from: "layer2" }).use(ledBranches);`,
+    MissingRoleError,
+    "this method needs a leader, and the sentence has none",
+  ],
+  "a leader said twice on branches": [
+    `branches(resnet32, 3, { from: "layer2" }).leader(resnet8).leader();`,
+    SentenceError,
+    "leader() was already said: a cohort has one leader",
+  ],
   "branches from an unknown spot": [
     `branches(resnet32, 3, { from: "layer7" });`,
     UnknownSpotError,
