@@ -22,15 +22,15 @@ import {
 
 /** Options of {@linkcode cl}. */
 export interface ClOptions {
-  /** Temperature T; 3 (OKDDip's code; the paper says 2). */
+  /** Temperature T; 3 (OKDDip's code). */
   readonly temperature?: number;
-  /** Factor w of the divergences; 1 after a ramp-up of 80 epochs (OKDDip's code; the paper has a constant 0.5). */
+  /** Factor w of the divergences; 1 after a ramp-up of 80 epochs (OKDDip's code). */
   readonly weight?: Weight;
   /** Added to target probabilities; 1e-7 (OKDDip's code). */
   readonly epsilon?: number;
-  /** Whether gradient also reaches the branches that are imitated; yes (OKDDip's code; the paper cuts it). */
+  /** Whether gradient also reaches the branches that are imitated; yes (OKDDip's code). */
   readonly live?: boolean;
-  /** Whether gradients that enter the trunk are divided by the number of branches; yes (paper, section 3.3). */
+  /** Whether gradients that enter the trunk are divided by the number of branches; yes (paper; a flag in OKDDip's code). */
   readonly rescale?: boolean;
 }
 
@@ -63,9 +63,8 @@ export type ClNeeds = { readonly peer: never };
  * console.log(graph.terms.length, graph.trunks?.[0]?.scale); // 8 0.25
  * ```
  *
- * Source: Song & Chai 2018, "Collaborative Learning for Deep Neural Networks", as the code of Chen et al. 2020 (OKDDip)
- * runs it for comparison: the paper's targets are softened outputs averaged over the other heads, the code's are the
- * softened average of their class scores, and its targets are not cut.
+ * Source: Song & Chai 2018, "Collaborative Learning for Deep Neural Networks", with formulas and constants as the code
+ * of Chen et al. 2020 (OKDDip) runs it for comparison; the authors released none. That code does not cut targets.
  */
 export function cl(options: ClOptions = {}): Method<ClNeeds, never> {
   const settings = checked(options);

@@ -56,8 +56,8 @@ export type FflNeeds = { readonly peer: never };
  * console.log(branches(resnet8, 2, { from: "layer2" }).use(ffl()).lower().phases); // [["trunk", "fusion"]]
  * ```
  *
- * Source: Kim, Hyun, Chung, Kwak 2020, "Feature Fusion for Online Mutual Knowledge Distillation", equations 1–6, with
- * the constants of the released code.
+ * Source: Kim, Hyun, Chung, Kwak 2020, "Feature Fusion for Online Mutual Knowledge Distillation", with the constants of
+ * the released code.
  */
 export function ffl(options: FflOptions = {}): Method<FflNeeds, never> {
   const settings = checked(options);

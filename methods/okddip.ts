@@ -61,9 +61,9 @@ export type OkddipNeeds = { readonly peer: never; readonly leader: never };
  * console.log(shared.phases, apart.phases); // [["trunk"]], [["peer0", "peer1", "peer2", "attention", "leader"]]
  * ```
  *
- * Source: Chen, Mei, Wang, Feng, Chen 2020, "Online Knowledge Distillation with Diverse Peers", equations 3–7, followed
- * where paper and released code differ: the code. It mixes class scores where the paper mixes softened outputs, does not
- * divide energies by √D, and cuts no target.
+ * Source: Chen, Mei, Wang, Feng, Chen 2020, "Online Knowledge Distillation with Diverse Peers"; followed where paper and
+ * released code differ: the code. It mixes class scores where the paper mixes predictions, and cuts no target. Energies
+ * are not divided by √D. The release has one optimizer for all; here groups with equal settings are the same.
  */
 export function okddip(options: OkddipOptions = {}): Method<OkddipNeeds, never> {
   const settings = checked(options);

@@ -25,7 +25,7 @@ import {
 export interface OneOptions {
   /** Temperature T; 3 (paper and code). */
   readonly temperature?: number;
-  /** Factor w of the divergences; 1 after a ramp-up of 80 epochs (code; the paper has none). */
+  /** Factor w of the divergences; 1 after a ramp-up of 80 epochs (code). */
   readonly weight?: Weight;
   /** Added to target probabilities; 1e-7 (code). */
   readonly epsilon?: number;
@@ -63,9 +63,9 @@ export type OneNeeds = { readonly peer: never; readonly trunk: never };
  * // ["peer0/ce", "peer0/one", "peer1/ce", "peer1/one", "ensemble/ce"]
  * ```
  *
- * Source: Zhu, Gong, Xu 2018, "Knowledge Distillation by On-the-Fly Native Ensemble", equations 4–7, with the constants
- * of the released code. Its pooling window of 16 is the whole map on CIFAR; here it is always global. It measures the
- * first branch; here every branch is evaluated and written.
+ * Source: Zhu, Gong, Xu 2018, "Knowledge Distillation by On-the-Fly Native Ensemble", with the constants of the released
+ * code. Its pooling window of 16 is the whole map on CIFAR; here it is always global. It measures the first branch; here
+ * every branch is evaluated and written. `live: true` is ONE as the code of Chen et al. 2020 (OKDDip) runs it.
  */
 export function one(options: OneOptions = {}): Method<OneNeeds, never> {
   const settings = checked(options);

@@ -1,5 +1,14 @@
 import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
-import { branches, cohort, type Method, MissingRoleError, OptionError, resnet8, SentenceError, tap } from "../../dsl/mod.ts";
+import {
+  branches,
+  cohort,
+  type Method,
+  MissingRoleError,
+  OptionError,
+  resnet8,
+  SentenceError,
+  tap,
+} from "../../dsl/mod.ts";
 import { one, type OneOptions } from "../../methods/mod.ts";
 import { plain, tiny } from "../runtime/fixtures.ts";
 import { crossEntropy, divergence, mean, type Row, softmax, total } from "./arithmetic.ts";

@@ -23,6 +23,8 @@ const few = withClasses(resnet20, 10);
 const offline = method("at", {}, { needs: { teacher: ["layer2"], student: ["layer2"] } }, () => ({}));
 const deep = method("deep", {}, { needs: { teacher: ["layer9"], student: ["layer2"] } }, () => ({}));
 const led = method("led", {}, { needs: { leader: [] } }, () => ({}));
+const gated = method("gated", {}, { needs: { peer: [], trunk: [] } }, () => ({}));
+const ledBranches = method("ledBranches", {}, { needs: { peer: [], leader: [], trunk: [] } }, () => ({}));
 `;
 
 type Mistake = new (message: string) => CohortError;
