@@ -8,8 +8,10 @@ import { type Arch, stageIndex } from "../../dsl/arch.ts";
 import { parameterShapes } from "../../dsl/archs/mod.ts";
 import type { Head, LossGraph } from "../../dsl/graph.ts";
 import type { Value } from "../../dsl/value.ts";
+import type { Shape } from "../../runtime/ir/node.ts";
 import { archOf, type Replay, type StepView, unweighted } from "./adapter.ts";
 import { branchName, branchNames } from "./branched.ts";
+import { withBlocks } from "./model_nets.ts";
 import type { Trace } from "./trace_format.ts";
 
 /** Added to target probabilities in the repositories of ONE and OKDDip. */
@@ -31,7 +33,7 @@ export interface RecordedBranches {
 export function branchesOf({ nets, init, batches }: Trace): RecordedBranches | string {
   const model = nets["model"];
   if (model?.family !== "branched" || model.base === undefined) return "only branches of one net exist";
-  const arch = archOf(model.base);
+  const arch = archOf(withBlocks(model.base, tensorsOf(init, "model/")));
   if (typeof arch === "string") return arch;
   const { branches = NaN, shared_through: from = "" } = model;
   const names = branchNames((tensor) => init.tensors[`model/${tensor}`] !== undefined);
@@ -56,6 +58,15 @@ export function branchesOf({ nets, init, batches }: Trace): RecordedBranches | s
       ["model/", "trunk/"],
     ],
   };
+}
+
+/** Shapes of the initial tensors behind a prefix. */
+export function tensorsOf({ tensors }: Trace["init"], prefix: string): Readonly<Record<string, Shape>> {
+  return Object.fromEntries(
+    Object.entries(tensors).flatMap(([name, { shape }]) =>
+      name.startsWith(prefix) ? [[name.slice(prefix.length), shape]] : []
+    ),
+  );
 }
 
 /** The targets of terms, as heads called `target/<term>`: recordings have them beside the class scores. */

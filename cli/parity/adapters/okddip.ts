@@ -9,7 +9,8 @@ import type { Pipeline } from "../../../dsl/pipeline.ts";
 import type { Known } from "../../../dsl/known.ts";
 import { okddip, type OkddipOptions } from "../../../methods/okddip.ts";
 import { archOf, known, type Replay, type Scores, type StepView, total } from "../adapter.ts";
-import { branchesOf, each, EPSILON, sumOf, targetsOf } from "../recorded_branches.ts";
+import { withBlocks } from "../model_nets.ts";
+import { branchesOf, each, EPSILON, sumOf, targetsOf, tensorsOf } from "../recorded_branches.ts";
 import { numberIn, type Trace } from "../trace_format.ts";
 
 /** Replays traces of OKDDip. */
@@ -38,7 +39,7 @@ function sentenceOf(
   const options = optionsOf(trace);
   const model = trace.nets["model"];
   if (model?.family === "independent_members" && model.base !== undefined && model.members !== undefined) {
-    const arch = archOf(model.base);
+    const arch = archOf(withBlocks(model.base, tensorsOf(trace.init, "model/stu0.")));
     if (typeof arch === "string") return arch;
     const sentence = cohort(arch, model.members).leader().use(okddip(options));
     const prefixes = sentence.spec.nets.map(({ id }, i) => [`model/stu${i}.`, `${id}/`] as const);
