@@ -14,7 +14,8 @@ import type { Plan } from "./resolve.ts";
 type Fail = (rule: string) => never;
 
 /**
- * Checks a loss graph: names of terms are unique; a term has learners and a finite weight; a group updates once a step and pauses on one condition at most, and a group that pauses learns.
+ * Checks a loss graph: names of terms are unique; a term has learners and a finite weight; a group updates once a step and
+ * pauses on one condition at most, and a group that pauses learns; a net is a branch of one trunk at most.
  *
  * @throws {VerificationError} Naming the term, group or switch that breaks a rule.
  */

@@ -65,15 +65,18 @@ Deno.test("compile() keeps a trunk's parameters once, and the branches' own unde
 });
 
 Deno.test("compile() runs a trunk once forward and once backward, whatever its branches learn", () => {
-  const convolutions = (sentence: Sentence): readonly number[] => {
+  const counts = (sentence: Sentence): readonly number[] => {
     const { nodes } = compileTiny(sentence).step;
-    return ["conv2d", "conv2dFilter"].map((op) => nodes.filter((node) => node.op === op).length);
+    return ["conv2d", "conv2dFilter", "conv2dInput"].map((op) => nodes.filter((node) => node.op === op).length);
   };
-  // tiny has three convolutions up to layer2 and two behind; the fusion module two, the gate none.
-  assertEquals(convolutions(branches(tiny, 4, { from: "layer2" })), [3 + 4 * 2, 3 + 4 * 2]);
-  assertEquals(convolutions(branches(tiny, 4, { from: "layer2" }).use(one())), [11, 11]);
-  assertEquals(convolutions(branches(tiny, 4, { from: "layer2" }).leader().use(okddip({ reduction: 2 }))), [11, 11]);
-  assertEquals(convolutions(branches(tiny, 2, { from: "layer2" }).use(ffl())), [3 + 4 + 2, 3 + 4 + 2]);
+  // tiny has three convolutions up to layer2 and two behind; the fusion module has two. The first needs no input gradient.
+  const four = [3 + 4 * 2, 3 + 4 * 2, 2 + 4 * 2];
+  assertEquals(counts(branches(tiny, 4, { from: "layer2" })), four);
+  assertEquals(counts(branches(tiny, 4, { from: "layer2" }).use(one({ live: true }))), four);
+  assertEquals(counts(branches(tiny, 4, { from: "layer2" }).leader().use(okddip({ reduction: 2 }))), four);
+  assertEquals(counts(branches(tiny, 2, { from: "layer2" }).use(ffl())), [3 + 4 + 2, 3 + 4 + 2, 2 + 4 + 2]);
+  // Nets of their own, too, go backward once, though they learn from terms of different teams.
+  assertEquals(counts(cohort(tiny, 4).leader().use(okddip({ reduction: 2 }))), [20, 20, 16]);
 });
 
 Deno.test("compile() evaluates every branch through the one trunk", async () => {
