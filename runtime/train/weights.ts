@@ -14,11 +14,10 @@ import { type Snapshot, takeSnapshot } from "./snapshot.ts";
  * The snapshot a run begins with when some nets have weights of their own: everything else is drawn from the seed.
  * `undefined` if no net has.
  *
- * Branches share a trunk: of several files the last one gives it its weights.
- *
  * @param files Safetensors files by net, with PyTorch's names.
  * @throws {UnknownNameError} If a net is not there.
- * @throws {CheckpointError} If nobody teaches a net and it has no file, or a file does not fit its net.
+ * @throws {CheckpointError} If nobody teaches a net and it has no file, a file does not fit its net, or the files of two
+ * branches disagree on their trunk.
  */
 export async function startFrom(
   session: Session,
@@ -43,7 +42,8 @@ export async function startFrom(
   if (Object.keys(files).length === 0) return undefined;
   const seed = spec.train?.seed ?? 1;
   await session.initialize(seed);
-  for (const [net, path] of Object.entries(files)) await load(session, net, path);
+  const given = new Map<string, Given>();
+  for (const [net, path] of Object.entries(files)) await load(session, net, path, given);
   return await takeSnapshot(session, {
     version: 1,
     spec,
@@ -60,7 +60,13 @@ export async function startFrom(
   });
 }
 
-async function load(session: Session, net: string, path: string): Promise<void> {
+/** Values of a tensor, and the net whose file they are from. */
+interface Given {
+  readonly net: string;
+  readonly data: ArrayLike<number>;
+}
+
+async function load(session: Session, net: string, path: string, given: Map<string, Given>): Promise<void> {
   const bytes = await Deno.readFile(path).catch((error) => {
     throw new CheckpointError(
       `Cannot load weights of ${net}: they are a file that can be read, got ${path}: ${error.message}.`,
@@ -80,5 +86,16 @@ async function load(session: Session, net: string, path: string): Promise<void> 
         `${problems[0]}. Give the file of the same architecture and class count.`,
     );
   }
-  for (const { name } of own) await session.write(name, tensors[inFile(name)]!.data);
+  for (const { name } of own) {
+    const { data } = tensors[inFile(name)]!;
+    const other = given.get(name);
+    if (other !== undefined && data.some((value, i) => value !== other.data[i])) {
+      throw new CheckpointError(
+        `Cannot load weights of ${net}: branches share ${name}, got one in ${path} and another in the file of ` +
+          `${other.net}. Give the files of one run, or of one branch alone.`,
+      );
+    }
+    given.set(name, { net, data });
+    await session.write(name, data);
+  }
 }

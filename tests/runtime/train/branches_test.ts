@@ -99,6 +99,30 @@ Deno.test("a branch starts from the file of a whole net, trunk and all", async (
   });
 });
 
+Deno.test("files of two branches have to agree on their trunk", async () => {
+  await inFolder(async (runs) => {
+    const trained = async (seed: number, name: string): Promise<Readonly<Record<string, string>>> =>
+      (await train(branches(tiny, 2, from).on(dataset).train({ ...settings, seed }), {
+        backend: reference(),
+        runs,
+        name,
+      })).files;
+    const [first, second] = [await trained(1, "first"), await trained(2, "second")];
+    const go = (peer0: string, peer1: string): ReturnType<typeof train> =>
+      train(branches(tiny, 2, from).on(dataset).train({ ...settings, epochs: 1 }), {
+        backend: reference(),
+        runs: false,
+        weights: { peer0, peer1 },
+      });
+    await go(first["peer0"]!, first["peer1"]!);
+    await assertRejects(
+      () => go(first["peer0"]!, second["peer1"]!),
+      CheckpointError,
+      "Cannot load weights of peer1: branches share trunk/conv1.weight, got one in",
+    );
+  });
+});
+
 Deno.test("a checkpoint of one trunk is refused by another", async () => {
   const one = branches(tiny, 2, from).on(dataset).train(settings);
   const { snapshot } = await train(one, { backend: reference(), runs: false });
