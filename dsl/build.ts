@@ -118,7 +118,16 @@ class Built implements AnyPipeline {
       Object.entries(this.archs).filter(([name]) => led.some((net) => net.arch === name)),
     );
     const archs = arch === undefined ? this.archs : withArch(kept, arch, "leader()");
-    return this.#say("leader", options, { archs, spec: { ...this.spec, nets: Object.freeze(led) } });
+    // A net of its own leaves the trunk, even one of the branches' architecture.
+    const said = arch === undefined
+      ? clauses
+      : clauses.map((clause) =>
+        clause.verb !== "branches"
+          ? clause
+          : Object.freeze({ ...clause, options: Object.freeze({ ...clause.options, leader: "outside" }) })
+      );
+    const spec = { ...this.spec, nets: Object.freeze(led), clauses: Object.freeze(said) };
+    return this.#say("leader", options, { archs, spec });
   }
 
   fuse(options: { readonly at?: string } = {}): Built {

@@ -12,6 +12,7 @@ import type { Method } from "./method.ts";
 import type { AnyPipeline } from "./pipeline.ts";
 import { noRole, noSpot, refusals } from "./refused.ts";
 import type { NetSpec, Spec } from "./spec.ts";
+import { trunkOf } from "./verbs/branches.ts";
 
 /** Throws the refusal of a verb, `Cannot say <verb>: <sentence>.`, and what may help. */
 export function refuse(
@@ -48,8 +49,10 @@ export function checkNeeds(pipeline: AnyPipeline, method: Method): void {
     throw new SentenceError(`Cannot say use(): it takes a method, got ${JSON.stringify(method)}. Pass ffsd(), kd(), …`);
   }
   const verb = `use(${method.name}())`;
-  for (const [role, spots] of Object.entries(method.needs) as [Role, readonly string[]][]) {
-    const nets = pipeline.spec.nets.filter((net) => net.role === role);
+  const { spec } = pipeline;
+  const trunk = trunkOf(spec.nets, spec.clauses)?.nets ?? [];
+  for (const [role, spots] of Object.entries(method.needs) as [Role | "trunk", readonly string[]][]) {
+    const nets = spec.nets.filter((net) => role === "trunk" ? trunk.includes(net.id) : net.role === role);
     if (nets.length === 0) refuse(MissingRoleError, verb, noRole(role), ` ${starts[role]}`);
     for (const spot of spots) checkSpot(verb, pipeline, spot, nets, role);
   }
@@ -60,7 +63,8 @@ const starts = {
   peer: "Start from cohort(...).",
   teacher: "Start from teacher(...).student(...).",
   student: "Start from teacher(...).student(...).",
-} satisfies Record<Role, string>;
+  trunk: "Start from branches(...).",
+} satisfies Record<Role | "trunk", string>;
 
 /** Refuses nets that are bound to different class counts. */
 export function sameClasses(nets: readonly (readonly [id: string, arch: Arch])[], verb: string): void {

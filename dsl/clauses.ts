@@ -7,6 +7,7 @@
 import { didYouMean, OptionError } from "./errors.ts";
 import { frozenOptions } from "./json.ts";
 import type { Clause } from "./spec.ts";
+import { branchesOptions } from "./verbs/branches.ts";
 import { diversifyOptions } from "./verbs/diversify.ts";
 import { ensembleOptions } from "./verbs/ensemble.ts";
 import { fuseOptions } from "./verbs/fuse.ts";
@@ -33,7 +34,7 @@ export type Verb = typeof verbOrder[number];
 
 /** Fills in a verb's options, and what options it has beside those that are filled in; `undefined` for any. */
 const options = {
-  branches: [same, undefined],
+  branches: [branchesOptions, ["from", "leader"]],
   mutual: [mutualOptions, []],
   ensemble: [ensembleOptions, []],
   use: [same, undefined],

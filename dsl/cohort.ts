@@ -12,6 +12,7 @@ import { ClassCountError, didYouMean, SentenceError, UnknownNameError } from "./
 import type {
   Agree,
   BoundClasses,
+  Branches,
   ClassesOf,
   CommonSpots,
   KnownSpot,
@@ -23,6 +24,7 @@ import type {
 } from "./known.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { type AtLeastTwo, classClash, type NoNet, noNet, refusals, type Refused } from "./refused.ts";
+import type { BranchesOptions } from "./verbs/branches.ts";
 
 /** The architectures that sentences know by name. */
 export type Builtin = BuiltinArchs;
@@ -135,11 +137,21 @@ export function teacher<N extends string, S extends string, C extends number>(ar
 }
 
 /**
- * Branches of one net: they share everything up to a spot and are peers behind it. It is recorded and checked; lowering
- * it is refused until shared trunks exist.
+ * Branches of one net: they share everything up to a spot and are peers behind it.
+ *
+ * The trunk runs once a step and all branches learn as one parameter group, `trunk`. Without a method each branch learns
+ * from the labels alone. `leader()` promotes the last branch; `leader(arch)` gives the leader a net of its own instead.
+ * `rescale` divides the gradients that enter the trunk by the number of branches.
  *
  * @throws {UnknownSpotError} If the net lacks the spot.
  * @throws {SentenceError} If there are fewer than two branches.
+ *
+ * @example
+ * ```ts
+ * import { branches, resnet8 } from "./mod.ts";
+ * const { terms, trunks } = branches(resnet8, 3, { from: "layer2" }).lower();
+ * console.log(terms.map(({ learners }) => learners.join()), trunks); // three times "trunk"; its nets and spot
+ * ```
  */
 export function branches<
   N extends string,
@@ -150,11 +162,12 @@ export function branches<
 >(
   arch: Arch<N, S, C>,
   members: Z & AtLeastTwo<Z>,
-  options: { readonly from: From } & { readonly from: KnownSpot<From, S, "trunk"> },
-): Pipeline<Peers<S, C, Z>> {
+  options: { readonly from: From } & BranchesOptions & { readonly from: KnownSpot<From, S, "trunk"> },
+): Pipeline<Branches<S, C, Z>> {
   const peers = peersOf(membersOf(arch, members), "branches()");
   checkSpot("branches()", peers, options.from, peers.spec.nets, "trunk");
-  return peers.record("branches", { from: options.from }) as never;
+  const { from, rescale } = options;
+  return peers.record("branches", { from, ...(rescale === undefined ? {} : { rescale }) }) as never;
 }
 
 function membersNamed(sentence: string): readonly Arch[] {

@@ -5,7 +5,7 @@
  */
 
 import { SentenceError } from "./errors.ts";
-import type { LossGraph, Term, Weight } from "./graph.ts";
+import type { LossGraph, Term, Trunk, Weight } from "./graph.ts";
 import { equalJson } from "./json.ts";
 import { lower } from "./lower.ts";
 import { normalize, type Normalized } from "./normalize.ts";
@@ -115,6 +115,14 @@ function graphSections(graph: LossGraph): readonly string[] {
   return [
     ["Learners and their terms, with weights", ...learners.flat()].join("\n"),
     section(
+      "Shared",
+      (graph.trunks ?? []).map(({ id, nets, from, scale }) => [
+        id,
+        `up to ${from}, by ${nets.join(", ")}`,
+        scale === undefined ? "" : `gradients enter it divided by ${Number((1 / scale).toPrecision(6))}`,
+      ]),
+    ),
+    section(
       "Modules",
       graph.aux.map(({ id, group, optimizer }) => [
         id,
@@ -174,14 +182,21 @@ function netsOnly({ nets }: Spec): string {
   return ["flowchart LR", ...nets.map(({ id, arch }) => `  ${id}["${id}: ${arch}"]`)].join("\n") + "\n";
 }
 
-/** Nets are boxes, modules hexagons; an arrow goes from what a term reads to whom it teaches. */
+/**
+ * Nets are boxes, modules hexagons; an arrow goes from what a term reads to whom it teaches. Terms of branches are drawn
+ * at the branch they are named after.
+ */
 function flowchart(spec: Spec, graph: LossGraph): string {
+  const { trunks = [] } = graph;
   const groupOf = new Map(graph.aux.map(({ id, group }) => [id, group]));
   const lines = ["labels([labels])"];
   for (const { id, arch, role } of spec.nets) lines.push(`${id}["${id}: ${arch} (${role})"]`);
   for (const { id, group } of graph.aux) if (id === group) lines.push(`${id}{{${id}}}`);
+  for (const { id, nets, from } of trunks) {
+    lines.push(`${id}[["${id}: up to ${from}"]]`, `${id} --- ${nets.join(" & ")}`);
+  }
   const arrows = new Map<string, string[]>();
-  for (const term of graph.terms) {
+  for (const term of graph.terms.map((said) => ({ ...said, learners: drawnAt(said, trunks) }))) {
     for (const learner of term.learners) {
       for (const source of sourcesOf(term, groupOf)) {
         const names = arrows.get(`${source} ${learner}`) ?? [];
@@ -194,6 +209,13 @@ function flowchart(spec: Spec, graph: LossGraph): string {
     lines.push(`${from} -->|"${names.join(", ")}"| ${to}`);
   }
   return ["flowchart LR", ...lines.map((line) => `  ${line}`)].join("\n") + "\n";
+}
+
+/** Learners of a term, the branch it is named after in the place of the trunk. */
+function drawnAt({ name, learners }: Term, trunks: readonly Trunk[]): readonly string[] {
+  const [owner = ""] = name.split("/");
+  const trunk = trunks.find(({ nets }) => nets.includes(owner));
+  return learners.map((learner) => learner === trunk?.id ? owner : learner);
 }
 
 /** What a term reads besides its learners; what other nets and modules read in turn is drawn at their own terms. */

@@ -91,6 +91,21 @@ export interface Head {
 }
 
 /**
+ * What branches share: the stages of their architecture up to a spot are one, trained as one parameter group with all
+ * that belongs to the branches, whose tensors are called `trunk/parameter`.
+ */
+export interface Trunk {
+  /** Name of the group. */
+  readonly id: "trunk";
+  /** The branches: nets of one architecture. */
+  readonly nets: readonly string[];
+  /** Last spot they share. */
+  readonly from: string;
+  /** What gradients that enter the trunk behind {@linkcode Trunk.from} are multiplied by; 1 unless said. */
+  readonly scale?: number;
+}
+
+/**
  * Everything a method asks of the compiler. Within a phase every forward is done once, before any update of that phase;
  * groups then update in the order listed. A later phase forwards again with the updated weights.
  */
@@ -109,6 +124,8 @@ export interface LossGraph {
   readonly heads: readonly Head[];
   /** Groups in order of update, phase by phase; every learner once. */
   readonly phases: readonly (readonly string[])[];
+  /** Stages that nets share; absent where every net stands alone. */
+  readonly trunks?: readonly Trunk[];
 }
 
 /** A loss graph with nothing in it. */
@@ -126,7 +143,7 @@ export const emptyGraph: LossGraph = Object.freeze({
  * The graphs of several clauses as one. Phases that nobody spelled out become one phase with the learners in order of
  * their first term; spelled-out phases are kept, and learners they miss join the last one.
  *
- * @throws {RangeError} If two clauses declare a term, module or head of one name.
+ * @throws {RangeError} If two clauses declare a term, module or head of one name, or scale one trunk differently.
  */
 export function mergeGraphs(graphs: readonly Partial<LossGraph>[]): LossGraph {
   const all = <T>(pick: (graph: Partial<LossGraph>) => readonly T[] | undefined): readonly T[] =>
@@ -153,7 +170,22 @@ export function mergeGraphs(graphs: readonly Partial<LossGraph>[]): LossGraph {
     watches: all((graph) => graph.watches),
     heads,
     phases: Object.freeze(phases.map((phase) => Object.freeze([...phase]))),
+    ...trunksOf(all((graph) => graph.trunks)),
   });
+}
+
+/** The trunks that clauses speak of, each once: one clause declares it, another may scale it. */
+function trunksOf(said: readonly Trunk[]): Pick<LossGraph, "trunks"> {
+  const trunks = new Map<string, Trunk>();
+  for (const trunk of said) {
+    const { id, scale } = trunk;
+    const known = trunks.get(id) ?? trunk;
+    if (known.scale !== undefined && scale !== undefined && known.scale !== scale) {
+      throw new RangeError(`Cannot combine clauses: a ${id} has one scale, got ${known.scale} and ${scale}.`);
+    }
+    trunks.set(id, Object.freeze({ ...known, ...trunk }));
+  }
+  return trunks.size === 0 ? {} : { trunks: Object.freeze([...trunks.values()]) };
 }
 
 function unique(what: string, names: readonly string[]): void {

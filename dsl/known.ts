@@ -17,8 +17,8 @@ export interface Known {
   readonly classes: number;
   /** Number of nets; `number` where only the run time knows. */
   readonly size: number;
-  /** Spots that every net of a role has; roles that are absent have no key. */
-  readonly taps: { readonly [R in Role]?: string };
+  /** Spots that every net of a role has; roles that are absent have no key, nor has `trunk` where nets stand alone. */
+  readonly taps: { readonly [R in Role | "trunk"]?: string };
   /** Verbs said so far. */
   readonly said: string;
 }
@@ -63,7 +63,9 @@ export type Bound<K extends Known, C extends number> = {
 export type Led<K extends Known, S extends string, C extends number> = {
   readonly classes: Unify<K["classes"], C>;
   readonly size: K["size"];
-  readonly taps: { readonly peer: SpotsOf<K, "peer">; readonly leader: S };
+  readonly taps: K["taps"] extends { readonly trunk: infer T extends string }
+    ? { readonly peer: SpotsOf<K, "peer">; readonly leader: S; readonly trunk: T }
+    : { readonly peer: SpotsOf<K, "peer">; readonly leader: S };
   readonly said: K["said"] | "leader";
 };
 /** The state of a cohort of `Z` members with the spots `S` in common. */
@@ -71,6 +73,14 @@ export type Peers<S extends string, C extends number, Z extends number> = {
   readonly classes: C;
   readonly size: Z;
   readonly taps: { readonly peer: S };
+  readonly said: never;
+};
+
+/** The state of `Z` branches of a net with the spots `S`. */
+export type Branches<S extends string, C extends number, Z extends number> = {
+  readonly classes: C;
+  readonly size: Z;
+  readonly taps: { readonly peer: S; readonly trunk: S };
   readonly said: never;
 };
 

@@ -15,6 +15,7 @@ import type { AnyPipeline } from "./pipeline.ts";
 import { siteOf } from "./site.ts";
 import type { Clause } from "./spec.ts";
 import type { Value } from "./value.ts";
+import { joinBranches, lowerBranches } from "./verbs/branches.ts";
 import { type DiversifyOptions, lowerDiversify } from "./verbs/diversify.ts";
 import { lowerEnsemble } from "./verbs/ensemble.ts";
 import { type FuseOptions, lowerFuse } from "./verbs/fuse.ts";
@@ -26,11 +27,7 @@ import { lowerSwitch } from "./verbs/switch.ts";
 type Lowering = (site: Site, clause: Clause, methods: readonly Method[]) => Partial<LossGraph>;
 
 const lowerings = {
-  branches: () => {
-    throw new SentenceError(
-      "Cannot lower branches(): shared trunks are not part of this version. Say cohort(...) to train nets of their own.",
-    );
-  },
+  branches: (site, { options }) => lowerBranches(site, options),
   mutual: (site, { options }) => lowerMutual(site, options as unknown as MutualOptions),
   ensemble: lowerEnsemble,
   use: (site, clause, methods) => methodOf(clause, methods).lower(site),
@@ -65,7 +62,7 @@ export function lower(pipeline: AnyPipeline): LossGraph {
   const said = site.clauses.map((clause): Partial<LossGraph> =>
     (lowerings[clause.verb as Verb] as Lowering)(site, clause, normal.methods)
   );
-  const graph = mergeGraphs(once([{ terms: fromLabels(site, said, normal.methods) }, ...said]));
+  const graph = joinBranches(mergeGraphs(once([{ terms: fromLabels(site, said, normal.methods) }, ...said])));
   checkNames(site, graph);
   return graph;
 }
@@ -103,9 +100,9 @@ function once(graphs: readonly Partial<LossGraph>[]): readonly Partial<LossGraph
 }
 
 /** Refuses a term whose learner or net the sentence lacks: `loss()` and outside methods may name anything. */
-function checkNames(site: Site, { terms, aux }: LossGraph): void {
+function checkNames(site: Site, { terms, aux, trunks = [] }: LossGraph): void {
   const nets = new Set([...site.members, ...aux].map(({ id }) => id));
-  const groups = new Set([...site.members.map(({ id }) => id), ...aux.map(({ group }) => group)]);
+  const groups = new Set([...[...site.members, ...trunks].map(({ id }) => id), ...aux.map(({ group }) => group)]);
   for (const { name, learners, loss } of terms) {
     const stranger = learners.find((id) => !groups.has(id)) ?? strangerIn(loss, nets);
     if (stranger !== undefined) {

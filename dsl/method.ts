@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { LossGraph, Role } from "./graph.ts";
+import type { LossGraph, Role, Trunk } from "./graph.ts";
 import type { Clause, Json } from "./spec.ts";
 import type { NetRef } from "./value.ts";
 
@@ -18,6 +18,8 @@ export interface Member extends NetRef {
   readonly spots: readonly string[];
   /** Channels of the map at each spot, in the order of {@linkcode Member.spots}. */
   readonly channels: readonly number[];
+  /** Size of its embedding. */
+  readonly width: number;
 }
 
 /** What a method sees: the nets, who teaches whom, and what else the sentence says. */
@@ -32,14 +34,16 @@ export interface Site {
   readonly teachers: readonly Member[];
   /** Nets that are students. */
   readonly students: readonly Member[];
+  /** What nets share, if they are branches. */
+  readonly trunk?: Trunk;
   /** Who teaches whom. */
   readonly edges: readonly (readonly [from: string, to: string])[];
   /** Verbs and methods of the sentence, with defaults filled in. */
   readonly clauses: readonly Clause[];
 }
 
-/** Roles a method needs, each with the spots it taps there (`never` for none). */
-export type Needs = { readonly [R in Role]?: string };
+/** Roles a method needs, each with the spots it taps there (`never` for none); `trunk` where its nets are branches. */
+export type Needs = { readonly [R in Role | "trunk"]?: string };
 
 /** A method as a value; identity is `kind` and `version`, never its object. */
 export interface Method<N extends Needs = Needs, Routes extends string = string> {

@@ -34,6 +34,7 @@ export * from "./spec.ts";
 export * from "./topology.ts";
 export * from "./train.ts";
 export * from "./value.ts";
+export * from "./verbs/branches.ts";
 export * from "./verbs/diversify.ts";
 export * from "./verbs/ensemble.ts";
 export * from "./verbs/fuse.ts";

@@ -20,6 +20,7 @@ import type { Pipeline } from "./pipeline.ts";
 import { refusals } from "./refused.ts";
 import { checkSpec } from "./spec_shape.ts";
 import type { Clause, NetSpec, Spec } from "./spec.ts";
+import { isOutside } from "./verbs/branches.ts";
 import type { EnsembleTarget } from "./verbs/ensemble.ts";
 
 /** What the names of a spec stand for. A function is called with the recorded options. */
@@ -124,10 +125,23 @@ function say(built: Built, clause: Clause, values: Values): Built {
     case "use":
       return built.use(methodOf(clause, values));
     case "branches":
-      checkSpot("branches()", built, String(options["from"]), built.spec.nets, "trunk");
+      checkBranches(built, options);
       return built.record("branches", options);
     default:
       return verb satisfies never;
+  }
+}
+
+/** Branches are equal nets that have the spot; a leader outside of the trunk is still the last peer here. */
+function checkBranches(built: Built, options: Clause["options"]): void {
+  const nets = isOutside(options) ? built.spec.nets.slice(0, -1) : built.spec.nets;
+  checkSpot("branches()", built, String(options["from"]), nets, "trunk");
+  const stranger = nets.find(({ arch }) => arch !== nets[0]!.arch);
+  if (stranger !== undefined) {
+    throw new SentenceError(
+      `Cannot read the spec: branches are nets of one architecture, got ${nets[0]!.arch} and ${stranger.arch}. ` +
+        "Start from cohort(...) for different ones.",
+    );
   }
 }
 

@@ -66,7 +66,8 @@ export interface Sentence<K extends Known> extends AnyPipeline {
    */
   leader(this: MayLead<K>, options?: LeaderOptions): Pipeline<Led<K, SpotsOf<K, "peer">, K["classes"]>>;
   /**
-   * Promotes the last member and gives it another architecture.
+   * Promotes the last member and gives it another architecture; beside branches it has a net of its own, outside of the
+   * trunk, even of the same architecture.
    *
    * @throws {ClassCountError} If the architecture is bound to another class count.
    */

@@ -64,7 +64,7 @@ export function noSpot(spot: string, where: string): NoSpot<string, string> {
 /** Sentence of a method whose role is absent. */
 export type NoRole<R extends string> = `this method needs a ${R}, and the sentence has none`;
 /** Sentence of a method whose role is absent. */
-export function noRole(role: Role): NoRole<Role> {
+export function noRole(role: Role | "trunk"): NoRole<Role | "trunk"> {
   return `this method needs a ${role}, and the sentence has none`;
 }
 

@@ -9,26 +9,28 @@ import { channelsAt } from "./archs/mod.ts";
 import type { Role } from "./graph.ts";
 import type { Member, Site } from "./method.ts";
 import type { AnyPipeline } from "./pipeline.ts";
+import { trunkOf } from "./verbs/branches.ts";
 
 /** The site of a normalised sentence. */
 export function siteOf({ spec, archs }: Pick<AnyPipeline, "spec" | "archs">): Site {
   const members = spec.nets.map(({ id, role, view, arch }): Member => {
-    const { spots, channels } = tapsOf(archs[arch]!);
-    return Object.freeze({ id, role, view, arch, spots, channels });
+    return Object.freeze({ id, role, view, arch, ...tapsOf(archs[arch]!) });
   });
   const of = (role: Role): readonly Member[] => Object.freeze(members.filter((member) => member.role === role));
+  const trunk = trunkOf(members, spec.clauses);
   return Object.freeze({
     members: Object.freeze(members),
     peers: of("peer"),
     leader: of("leader")[0],
     teachers: of("teacher"),
     students: of("student"),
+    ...(trunk === undefined ? {} : { trunk }),
     edges: spec.edges,
     clauses: spec.clauses,
   });
 }
 
-function tapsOf(arch: Arch): Pick<Member, "spots" | "channels"> {
-  const channels = channelsAt(arch);
-  return { spots: arch.spots, channels: Object.freeze(arch.spots.map((spot) => channels[spot]!)) };
+function tapsOf(arch: Arch): Pick<Member, "spots" | "channels" | "width"> {
+  const { embedding: width = NaN, ...channels } = channelsAt(arch);
+  return { spots: arch.spots, channels: Object.freeze(arch.spots.map((spot) => channels[spot]!)), width };
 }

@@ -5,13 +5,14 @@
  */
 
 import type { Clause, Json, NetSpec, Spec } from "./spec.ts";
+import { isOutside } from "./verbs/branches.ts";
 
 /** The sentence that says a spec, e.g. `cohort("resnet32×3").leader().fuse()`. Values stand for names of the same. */
 export function sourceOf(spec: Spec): string {
   const views = spec.nets.some(({ view }) => view > 0) ? ['views("each")'] : [];
   const on = spec.dataset === undefined ? [] : [`on(${spec.dataset.kind})`];
   const train = spec.train === undefined ? [] : [`train({ epochs: ${spec.train.epochs} })`];
-  const clauses = spec.clauses.filter(({ verb }) => verb !== "branches").map(clauseSource);
+  const clauses = spec.clauses.filter(({ verb }) => verb !== "branches").map((clause) => said(clause, spec));
   return [...startOf(spec), ...views, ...clauses, ...on, ...train].join(".");
 }
 
@@ -26,10 +27,21 @@ export function clauseSource({ verb, method, options }: Clause): string {
   return `${verb}(${[...paused, objectSource(rest)].filter(Boolean).join(", ")})`;
 }
 
+/** A clause of this sentence: a leader with a net of its own beside branches says which. */
+function said(clause: Clause, { nets, clauses }: Spec): string {
+  const outside = clause.verb === "leader" && clauses.some(({ options }) => isOutside(options));
+  if (!outside) return clauseSource(clause);
+  const { arch } = nets.find(({ role }) => role === "leader")!;
+  return `leader(${[arch, objectSource(clause.options)].filter(Boolean).join(", ")})`;
+}
+
 function startOf({ nets, edges, clauses }: Spec): readonly string[] {
   const ids = nets.map(({ id }) => id).join(" ");
   const trunk = clauses.find(({ verb }) => verb === "branches");
-  if (trunk !== undefined) return [`branches(${nets[0]!.arch}, ${nets.length}, ${objectSource(trunk.options)})`];
+  if (trunk !== undefined) {
+    const { leader: _, ...options } = trunk.options;
+    return [`branches(${nets[0]!.arch}, ${nets.length}, ${objectSource(options)})`];
+  }
   if (edges.length === 0) {
     if (ids === "student") return [`solo(${nets[0]!.arch})`];
     if (ids === "teacher student") return [`teacher(${nets[0]!.arch})`, `student(${nets[1]!.arch})`];

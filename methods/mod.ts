@@ -11,7 +11,11 @@
  * @module
  */
 
+export { cl, clDefaults, type ClNeeds, type ClOptions } from "./cl.ts";
 export { dml, type DmlNeeds } from "./dml.ts";
+export { ffl, fflDefaults, type FflNeeds, type FflOptions } from "./ffl.ts";
 export { ffsd, ffsdDefaults, type FfsdNeeds, type FfsdOptions } from "./ffsd.ts";
 export { kd, type KdNeeds, type KdOptions } from "./kd.ts";
+export { okddip, okddipDefaults, type OkddipNeeds, type OkddipOptions } from "./okddip.ts";
+export { one, oneDefaults, type OneNeeds, type OneOptions } from "./one.ts";
 export { vanilla, type VanillaNeeds } from "./vanilla.ts";

@@ -5,9 +5,11 @@
  */
 
 import type { Adapter } from "./adapter.ts";
+import { branchesTrace } from "./adapters/branches.ts";
 import { dmlTrace } from "./adapters/dml.ts";
 import { ffsdTrace } from "./adapters/ffsd.ts";
 import { kdTrace } from "./adapters/kd.ts";
+import { okddipTrace } from "./adapters/okddip.ts";
 import { vanillaTrace } from "./adapters/vanilla.ts";
 
 /** One adapter a method; a method without one is not compared yet. */
@@ -16,4 +18,9 @@ export const adapters: ReadonlyMap<string, Adapter> = new Map<string, Adapter>([
   ["kd", kdTrace],
   ["DML", dmlTrace],
   ["FFSD", ffsdTrace],
+  ["Ind", branchesTrace],
+  ["CL-ILR", branchesTrace],
+  ["ONE", branchesTrace],
+  ["OKDDip-branch", okddipTrace],
+  ["OKDDip-network", okddipTrace],
 ]);

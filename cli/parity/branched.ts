@@ -12,19 +12,19 @@ import type { ModelCase } from "./model_format.ts";
 import type { Model, ModelModule } from "./model_nets.ts";
 
 /** How a code base calls its branches, the first of which has the number `from`. */
-interface Names {
+export interface BranchNames {
   readonly from: number;
   readonly classifier: string;
 }
 
-const okddip: Names = { from: 0, classifier: "classifier3_" };
-const one: Names = { from: 1, classifier: "classfier3_" };
+const okddip: BranchNames = { from: 0, classifier: "classifier3_" };
+const one: BranchNames = { from: 1, classifier: "classfier3_" };
 
 /** A net of `recorded.net.branches` branches of `base`, or the reason why it does not exist yet. */
 export function branchedModel({ net, param_tensors, input, num_classes }: ModelCase, base: Arch): Model | string {
   const { branches = NaN, shared_through: spot = "" } = net;
   const has = (tensor: string): boolean => param_tensors[tensor] !== undefined;
-  const names = [okddip, one].find(({ from, classifier }) => has(`${classifier}${from}.weight`));
+  const names = branchNames(has);
   if (names === undefined || !(branches >= 2)) return "branches of other names do not exist yet";
   const cut = stageIndex(base.name, base.stages, spot) + 1;
   const same = (tensor: string): string => tensor;
@@ -84,13 +84,18 @@ export function branchedModel({ net, param_tensors, input, num_classes }: ModelC
   };
 }
 
+/** The names that these tensors have; `undefined` if they are others. */
+export function branchNames(has: (tensor: string) => boolean): BranchNames | undefined {
+  return [okddip, one].find(({ from, classifier }) => has(`${classifier}${from}.weight`));
+}
+
 /** A module whose tensors have their recorded names. */
 function head(id: string, layers: readonly Layer[]): ModelModule {
   return { id, stages: [{ spot: "out", layers }], recorded: (tensor) => tensor };
 }
 
 /** `layer3.0.conv1.weight` of branch 1 is `layer3_1.0.conv1.weight`; its classifier has another name. */
-function branchName(tensor: string, { from, classifier }: Names, branch: number): string {
+export function branchName(tensor: string, { from, classifier }: BranchNames, branch: number): string {
   const [first = "", ...rest] = tensor.split(".");
   return [first === "fc" ? `${classifier}${branch + from}` : `${first}_${branch + from}`, ...rest].join(".");
 }

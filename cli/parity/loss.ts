@@ -5,6 +5,7 @@
  */
 
 import type { Backend, Numbers } from "../../runtime/backend/backend.ts";
+import { branchLosses } from "./adapters/branch_losses.ts";
 import { ffsdModules } from "./adapters/ffsd_modules.ts";
 import { plainLosses } from "./adapters/losses.ts";
 import { tensorOf } from "./files.ts";
@@ -14,7 +15,9 @@ import { runProbe } from "./probe.ts";
 import { largestError, type Outcome, Report } from "./report.ts";
 import { EXACT, FIRST } from "./rules.ts";
 
-const adapters: ReadonlyMap<string, LossAdapter> = new Map(Object.entries({ ...plainLosses, ...ffsdModules }));
+const adapters: ReadonlyMap<string, LossAdapter> = new Map(
+  Object.entries({ ...plainLosses, ...ffsdModules, ...branchLosses }),
+);
 
 /** Computes a loss case on a backend. */
 export async function compareLoss(files: LossFiles, backend: Backend): Promise<Outcome> {

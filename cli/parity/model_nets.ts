@@ -60,7 +60,7 @@ export function modelOf(recorded: ModelCase): Model | string {
  * The net with what only the names of its tensors tell: OKDDip's ResNet-110 is recorded without a word for its
  * bottlenecks.
  */
-function withBlocks(net: RecordedNet, tensors: ModelCase["param_tensors"]): RecordedNet {
+export function withBlocks(net: RecordedNet, tensors: ModelCase["param_tensors"]): RecordedNet {
   if (net.family === "densenet" && net.bottleneck === undefined) {
     return { ...net, bottleneck: tensors["dense1.0.conv2.weight"] !== undefined };
   }

@@ -139,7 +139,13 @@ function fusionAt(site: Site, at: string | undefined): Fusion {
   };
 }
 
-function fusionStages(width: number): readonly Stage[] {
+/**
+ * The fusion module's stages: depthwise 3×3, batch norm, ReLU, 1×1 to `width` channels, batch norm, ReLU (`map`), global
+ * pool (`embedding`), classifier (`logits`).
+ *
+ * Source: the released code of Kim, Hyun, Chung, Kwak 2020 (FFL) and of Li et al. 2022 (FFSD), which are the same.
+ */
+export function fusionStages(width: number): readonly Stage[] {
   return Object.freeze([
     ...mixing(width),
     { spot: "embedding", layers: Object.freeze([globalPool]) },

@@ -12,6 +12,11 @@ export function warmUp(to: number): Ramp {
   return Object.freeze({ ramp: "sigmoid", to, epochs: 5, from: 1 });
 }
 
+/** ONE's ramp-up of a coefficient: to · exp(−5 (1 − e/80)²) up to epoch 80, epochs from 0 (Zhu et al. 2018, code). */
+export function rampUp(to: number): Ramp {
+  return Object.freeze({ ramp: "sigmoid", to, epochs: 80, from: 0 });
+}
+
 /** Refuses a number that is not finite and positive. @throws {OptionError} Naming verb and option. */
 export function requirePositive(verb: string, option: string, value: number): void {
   if (!(Number.isFinite(value) && value > 0)) {
@@ -35,6 +40,17 @@ export function requireOneOf(verb: string, option: string, value: unknown, known
   if (!known.includes(value)) {
     throw new OptionError(
       `Cannot say ${verb}: its ${option} is one of ${known.join(", ")}, got ${String(value)}. Say one of them.`,
+    );
+  }
+}
+
+/** Refuses an option that nobody knows. @throws {OptionError} Naming the method and its options. */
+export function requireKnown(verb: string, options: object, defaults: object): void {
+  const known = Object.keys(defaults);
+  const stranger = Object.keys(options).find((name) => !known.includes(name));
+  if (stranger !== undefined) {
+    throw new OptionError(
+      `Cannot say ${verb}: its options are ${known.join(", ")}, got ${stranger}. Leave it out.`,
     );
   }
 }

@@ -202,27 +202,26 @@ function parameterLeaves(translator: Translator, plan: Plan, groups: readonly st
   return [...current.values()];
 }
 
-/** Gradient of each learner's own terms; a term reaches the learners it names and nobody else. */
+/**
+ * Gradient of each learner's own terms; a term reaches the learners it names and nobody else. Learners of the same terms
+ * share a backward pass, and nobody has two.
+ */
 function gradientsOf(
   translator: Translator,
   losses: readonly { readonly term: { readonly learners: readonly string[] }; readonly loss: number }[],
   leaves: readonly Leaf[],
 ): Map<number, number> {
   const b = translator.builder;
-  const teams = new Map<string, { readonly learners: readonly string[]; total: number }>();
-  for (const { term, loss } of losses) {
-    const key = [...term.learners].sort().join("\u0000");
-    const team = teams.get(key);
-    if (team === undefined) teams.set(key, { learners: term.learners, total: loss });
-    else team.total = b.map("add", team.total, loss);
+  const totals = new Map<number, Set<string>>();
+  for (const learner of new Set(losses.flatMap(({ term }) => term.learners))) {
+    const own = losses.filter(({ term }) => term.learners.includes(learner)).map(({ loss }) => loss);
+    const total = own.reduce((sum, loss) => b.map("add", sum, loss));
+    totals.set(total, (totals.get(total) ?? new Set()).add(learner));
   }
   const gradients = new Map<number, number>();
-  for (const { learners, total } of teams.values()) {
-    const wanted = new Set(leaves.filter((leaf) => learners.includes(leaf.group)).map((leaf) => leaf.id));
-    for (const [leaf, gradient] of differentiate(b, total, wanted)) {
-      const known = gradients.get(leaf);
-      gradients.set(leaf, known === undefined ? gradient : b.map("add", known, gradient));
-    }
+  for (const [total, learners] of totals) {
+    const wanted = new Set(leaves.filter((leaf) => learners.has(leaf.group)).map((leaf) => leaf.id));
+    for (const [leaf, gradient] of differentiate(b, total, wanted)) gradients.set(leaf, gradient);
   }
   return gradients;
 }
@@ -283,9 +282,8 @@ function compileEvaluation(plan: Plan, translator: Translator): StepProgram {
   return fuse(simplify(segment(translator.builder, "evaluation", plan.batch, [work], known, outputs)));
 }
 
-/** Number of trainable parameters of one net or module. */
-export function parameterCount(compiled: Compiled, module: string): number {
-  return compiled.parameters
-    .filter((entry) => entry.kind === "parameter" && entry.name.startsWith(`${module}/`))
-    .reduce((sum, entry) => sum + sizeOf(entry.shape), 0);
+/** Number of trainable parameters of one net or module; of a branch those of its trunk too, as it is deployed. */
+export function parameterCount({ plan, parameters }: Compiled, module: string): number {
+  const own = plan.state[module] ?? parameters.filter(({ name }) => name.startsWith(`${module}/`));
+  return own.filter(({ kind }) => kind === "parameter").reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 }

@@ -33,7 +33,10 @@ export function printGraph(graph: LossGraph): string {
     ...module.stages.map(({ spot, layers }) => `  ${spot}: ${layers.map(printLayer).join(", ")}`),
   ]);
   const phases = graph.phases.map((phase, index) => `${index + 1}: ${phase.join(", ")}`);
-  const parts = { values: values.lines, terms, modules, switches, watches, heads, phases };
+  const trunks = (graph.trunks ?? []).map(({ id, nets, from, scale }) =>
+    `${id} of ${nets.join(", ")} up to ${from}${scale === undefined ? "" : `, gradients × ${scale}`}`
+  );
+  const parts = { values: values.lines, terms, trunks, modules, switches, watches, heads, phases };
   return sections(parts);
 }
 
@@ -44,11 +47,14 @@ export function printPlan(plan: Plan): string {
     `${printModule(net)}, ${parametersOf(plan, net.id)} parameters`,
     ...Object.entries(plan.spots[net.id]!).map(([spot, shape]) => `  ${spot} [${shape}]`),
   ]);
+  const trunks = plan.modules.filter(({ kind }) => kind === "trunk").map(({ id, stages }) =>
+    `${id} up to ${stages.at(-1)!.spot}`
+  );
   const modules = plan.modules.filter(({ kind }) => kind === "aux").map(printModule);
   const updates = plan.groups.map(({ id, phase, modules, override }) =>
     `phase ${phase + 1}: ${id}${modules.length === 1 ? "" : ` (${modules.join(", ")})`}${printOptions(override)}`
   );
-  return head + sections({ nets, modules, updates });
+  return head + sections({ nets, trunks, modules, updates });
 }
 
 function sections(parts: Readonly<Record<string, readonly string[]>>): string {

@@ -4,9 +4,10 @@
  * @module
  */
 
-import type { Arch, Stage } from "../../dsl/arch.ts";
+import { type Arch, type Stage, stageIndex } from "../../dsl/arch.ts";
 import { ClassCountError, CohortError, didYouMean, OptionError, UnknownNameError } from "../../dsl/errors.ts";
-import type { LossGraph, OptimizerOverride, Role } from "../../dsl/graph.ts";
+import type { LossGraph, OptimizerOverride, Role, Trunk } from "../../dsl/graph.ts";
+import { equalJson } from "../../dsl/json.ts";
 import type { Layer } from "../../dsl/layers.ts";
 import type { NetSpec } from "../../dsl/spec.ts";
 import { GraphBuilder } from "../ir/builder.ts";
@@ -37,12 +38,14 @@ export interface PlannedModule {
   readonly id: string;
   /** Parameter group that trains it. */
   readonly group: string;
-  /** Whether it is a member of the sentence or stands beside them. */
-  readonly kind: "net" | "aux";
+  /** Whether it is a member of the sentence, what members share, or stands beside them. */
+  readonly kind: "net" | "trunk" | "aux";
   /** Role of a member; a module has none. */
   readonly role?: Role;
   /** Its layers, in stages that end at spots. */
   readonly stages: readonly Stage[];
+  /** Module that owns the first stages of a branch, how many, and what gradients that enter it are multiplied by. */
+  readonly trunk?: { readonly id: string; readonly stages: number; readonly scale: number };
   /** Whether some term teaches it. */
   readonly learns: boolean;
 }
@@ -87,9 +90,11 @@ export interface PlannedGroup {
  * @throws {OptionError} If the batch is 1 and a net has batch norm.
  * @throws {ClassCountError} If a net was built for another class count than the dataset has.
  * @throws {UnknownNameError} If a term names a group that does not exist.
+ * @throws {CohortError} If nets of one trunk differ in the stages they share.
  */
 export function resolve(input: CompileInput): Plan {
   const { graph, classes, shape, batch, mixed = false } = input;
+  const { trunks = [] } = graph;
   const learners = new Set(graph.terms.flatMap((term) => term.learners));
   const nets = input.nets.map((net): PlannedModule => {
     const arch = input.archs[net.arch];
@@ -106,15 +111,25 @@ export function resolve(input: CompileInput): Plan {
           `Leave the class count open or choose another dataset.`,
       );
     }
+    const trunk = trunks.find(({ nets }) => nets.includes(net.id));
+    const group = trunk?.id ?? net.id;
     return {
       id: net.id,
-      group: net.id,
+      group,
       kind: "net",
       role: net.role,
       stages: arch.stages,
-      learns: learners.has(net.id),
+      ...(trunk === undefined ? {} : { trunk: shareOf(trunk, net.id, arch.stages) }),
+      learns: learners.has(group),
     };
   });
+  const shared = trunks.map((trunk): PlannedModule => ({
+    id: trunk.id,
+    group: trunk.id,
+    kind: "trunk",
+    stages: sharedStages(trunk, nets),
+    learns: learners.has(trunk.id),
+  }));
   const aux = graph.aux.map((module): PlannedModule => ({
     id: module.id,
     group: module.group,
@@ -122,7 +137,7 @@ export function resolve(input: CompileInput): Plan {
     stages: module.stages,
     learns: learners.has(module.group),
   }));
-  const modules = [...nets, ...aux];
+  const modules = [...nets, ...shared, ...aux];
   checkBatch(modules, batch);
   const groups = planGroups(graph, modules);
   const spots: Record<string, Record<string, Shape>> = {};
@@ -132,13 +147,13 @@ export function resolve(input: CompileInput): Plan {
     const images = probe.builder.input("images/0", [batch, ...shape]);
     const shapes: Record<string, Shape> = {};
     let at = images;
-    for (const stage of net.stages) {
+    net.stages.forEach((stage, i) => {
       at = rethrow(
         `Cannot build ${net.id} at "${stage.spot}" for images of ${shape.join("×")}`,
-        () => probe.stage(net.id, stage, at, "train"),
+        () => probe.stage(ownerOf(net, i), stage, at, "train"),
       );
       shapes[stage.spot] = probe.builder.shape(at);
-    }
+    });
     const width = shapes.logits?.[1];
     if (width !== undefined && width !== classes) {
       throw new ClassCountError(
@@ -150,6 +165,33 @@ export function resolve(input: CompileInput): Plan {
     state[net.id] = probe.entries();
   }
   return Object.freeze({ graph, modules, groups, classes, shape, batch, mixed, spots, state });
+}
+
+/** The module that owns a stage: of a branch's first stages the trunk. */
+export function ownerOf({ id, trunk }: PlannedModule, stage: number): string {
+  return trunk !== undefined && stage < trunk.stages ? trunk.id : id;
+}
+
+function shareOf(
+  { id, from, scale = 1 }: Trunk,
+  net: string,
+  stages: readonly Stage[],
+): PlannedModule["trunk"] & object {
+  return { id, stages: stageIndex(net, stages, from) + 1, scale };
+}
+
+function sharedStages({ id, nets: branches }: Trunk, nets: readonly PlannedModule[]): readonly Stage[] {
+  const [first, ...others] = nets.filter((net) => branches.includes(net.id)).map(({ stages, trunk }) =>
+    stages.slice(0, trunk!.stages)
+  );
+  if (first === undefined || others.some((stages) => !equalJson(stages, first))) {
+    throw new CohortError(
+      `Cannot build ${id}: ${branches.join(", ")} share its stages, got ${
+        first === undefined ? "no such net" : "different ones"
+      }. Give them one architecture.`,
+    );
+  }
+  return first;
 }
 
 function planGroups(graph: LossGraph, modules: readonly PlannedModule[]): PlannedGroup[] {

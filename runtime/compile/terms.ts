@@ -13,7 +13,7 @@ import { call, input as operand, value } from "../ir/expr.ts";
 import { sizeOf } from "../ir/node.ts";
 import type { Pair } from "../ir/node.ts";
 import { ModuleRunner } from "./net.ts";
-import type { Plan, PlannedModule } from "./resolve.ts";
+import { ownerOf, type Plan, type PlannedModule } from "./resolve.ts";
 
 /** Translates values of one plan into one graph. Equal values become one node. */
 export class Translator {
@@ -160,10 +160,13 @@ export class Translator {
       : this.builder.input(`images/${attrs.view}`, [this.#plan.batch, ...this.#plan.shape]);
     let at = source;
     for (let i = first; i <= last; i++) {
-      const key = `${module.id} ${this.#versions.get(module.id) ?? 0} ${mode} ${i} ${at}`;
+      const owner = ownerOf(module, i);
+      const key = `${owner} ${this.#versions.get(owner) ?? 0} ${mode} ${i} ${at}`;
       const known = this.#stages.get(key);
-      at = known ?? this.runner.stage(module.id, module.stages[i]!, at, mode);
+      at = known ?? this.runner.stage(owner, module.stages[i]!, at, mode);
       this.#stages.set(key, at);
+      const { trunk } = module;
+      if (i + 1 === trunk?.stages && trunk.scale !== 1) at = this.builder.scaleGradient(at, trunk.scale);
     }
     return at;
   }

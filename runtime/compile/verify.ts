@@ -14,7 +14,8 @@ import type { Plan } from "./resolve.ts";
 type Fail = (rule: string) => never;
 
 /**
- * Checks a loss graph: names of terms are unique; a term has learners and a finite weight; a group updates once a step and pauses on one condition at most, and a group that pauses learns.
+ * Checks a loss graph: names of terms are unique; a term has learners and a finite weight; a group updates once a step and
+ * pauses on one condition at most, and a group that pauses learns; a net is a branch of one trunk at most.
  *
  * @throws {VerificationError} Naming the term, group or switch that breaks a rule.
  */
@@ -29,6 +30,7 @@ export function verifyGraph(graph: LossGraph): void {
   const learners = new Set(graph.terms.flatMap((term) => term.learners));
   unique(graph.phases.flat(), (group) => fail(`${group} updates twice in one step`));
   unique(graph.switches.map(({ pauses }) => pauses), (group) => fail(`${group} pauses on two conditions`));
+  unique((graph.trunks ?? []).flatMap(({ nets }) => nets), (net) => fail(`${net} is a branch of two trunks`));
   for (const { pauses } of graph.switches) {
     if (!learners.has(pauses)) fail(`${pauses} pauses, but learns from no term`);
   }
@@ -36,7 +38,7 @@ export function verifyGraph(graph: LossGraph): void {
 
 /**
  * Checks a plan: modules have names of their own; every module that learns belongs to one group of one phase; tensors
- * of state are named by their net; every spot has a shape of positive sizes for the batch.
+ * of state are named by their net or its trunk; every spot has a shape of positive sizes for the batch.
  *
  * @throws {VerificationError} Naming the module, group or spot that breaks a rule.
  */
@@ -60,7 +62,8 @@ export function verifyPlan(plan: Plan): void {
       if (!good) fail(`${net} at ${spot} has the shape [${shape}]`);
     }
     unique(plan.state[net]!.map(({ name }) => name), (name) => fail(`${name} is declared twice`));
-    const stranger = plan.state[net]!.find(({ name }) => !name.startsWith(`${net}/`));
+    const trunk = plan.modules.find(({ id }) => id === net)?.trunk?.id ?? net;
+    const stranger = plan.state[net]!.find(({ name }) => ![`${net}/`, `${trunk}/`].some((own) => name.startsWith(own)));
     if (stranger !== undefined) fail(`${net} declares ${stranger.name}`);
   }
 }

@@ -134,12 +134,13 @@ function graphDifferences(saved: LossGraph, here: LossGraph): string[] {
     if (own === undefined) return [`term ${name} is not known here`];
     return equalJson(own, other) ? [] : [`term ${name} is another one`];
   });
-  const parts = ["aux", "switches", "heads", "phases"] as const;
+  const parts = ["aux", "switches", "heads", "phases", "trunks"] as const;
   const what = {
     aux: "the modules are",
     switches: "the switches are",
     heads: "the heads are",
     phases: "the phases are",
+    trunks: "the trunks are",
   };
   return [...terms, ...parts.flatMap((part) => (equalJson(saved[part], here[part]) ? [] : [`${what[part]} others`]))];
 }

@@ -185,12 +185,16 @@ export function deployed(spec: Spec): readonly string[] {
   return spec.nets.map((net) => net.id);
 }
 
-/** Weights and running statistics of one net, under PyTorch's names. */
-export function weightsOf(snapshot: Snapshot, net: string): Readonly<Record<string, NamedTensor>> {
+/** Weights and running statistics of one net, under PyTorch's names; of a branch with those of its trunk. */
+export function weightsOf({ tensors, position }: Snapshot, net: string): Readonly<Record<string, NamedTensor>> {
+  const trunk = position.graph.trunks?.find(({ nets }) => nets.includes(net));
+  const owners = trunk === undefined ? [net] : [trunk.id, net];
   return Object.fromEntries(
-    Object.entries(snapshot.tensors)
-      .filter(([name]) => name.startsWith(`${net}/`) && !name.includes("#"))
-      .map(([name, tensor]) => [name.slice(net.length + 1), { ...tensor, data: Float32Array.from(tensor.data) }]),
+    owners.flatMap((owner) =>
+      Object.entries(tensors)
+        .filter(([name]) => name.startsWith(`${owner}/`) && !name.includes("#"))
+        .map(([name, tensor]) => [name.slice(owner.length + 1), { ...tensor, data: Float32Array.from(tensor.data) }])
+    ),
   );
 }
 

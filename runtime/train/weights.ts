@@ -20,8 +20,8 @@ import { type Snapshot, takeSnapshot } from "./snapshot.ts";
  *
  * @param files Safetensors files by net, with PyTorch's names.
  * @throws {UnknownNameError} If a net is not there.
- * @throws {CheckpointError} If nobody teaches a net and it has no file, or a file does not fit its net: all that differs
- * is listed.
+ * @throws {CheckpointError} If nobody teaches a net and it has no file, a file does not fit its net (all that differs is
+ * listed), or the files of two branches disagree on their trunk.
  */
 export async function startFrom(
   session: Session,
@@ -46,7 +46,8 @@ export async function startFrom(
   if (Object.keys(files).length === 0) return undefined;
   const seed = spec.train?.seed ?? 1;
   await session.initialize(seed);
-  for (const [net, path] of Object.entries(files)) await load(session, net, path);
+  const given = new Map<string, Given>();
+  for (const [net, path] of Object.entries(files)) await load(session, net, path, given);
   return await takeSnapshot(session, {
     version: 1,
     spec,
@@ -63,7 +64,13 @@ export async function startFrom(
   });
 }
 
-async function load(session: Session, net: string, path: string): Promise<void> {
+/** Values of a tensor, and the net whose file they are from. */
+interface Given {
+  readonly net: string;
+  readonly data: ArrayLike<number>;
+}
+
+async function load(session: Session, net: string, path: string, given: Map<string, Given>): Promise<void> {
   const bytes = await Deno.readFile(path).catch((error) => {
     throw new CheckpointError(
       `Cannot load weights of ${net}: they are a file that can be read, got ${path}: ${error.message}. Check the path.`,
@@ -76,10 +83,21 @@ async function load(session: Session, net: string, path: string): Promise<void> 
         "Give one of the weight files beside it, or go on with --resume.",
     );
   }
-  const own = session.compiled.state.filter(({ name, kind }) => kind !== "slot" && name.startsWith(`${net}/`))
-    .map((entry) => ({ ...entry, short: entry.name.slice(net.length + 1) }));
-  checkTensors(new Map(own.map(({ short, shape }) => [short, shape])), tensors, { net, path });
-  for (const { name, short } of own) await session.write(name, tensors[short]!.data);
+  const own = session.compiled.plan.state[net]!;
+  const inFile = (name: string): string => name.slice(name.indexOf("/") + 1);
+  checkTensors(new Map(own.map(({ name, shape }) => [inFile(name), shape])), tensors, { net, path });
+  for (const { name } of own) {
+    const { data } = tensors[inFile(name)]!;
+    const other = given.get(name);
+    if (other !== undefined && data.some((value, i) => value !== other.data[i])) {
+      throw new CheckpointError(
+        `Cannot load weights of ${net}: branches share ${name}, got one in ${path} and another in the file of ` +
+          `${other.net}. Give the files of one run, or of one branch alone.`,
+      );
+    }
+    given.set(name, { net, data });
+    await session.write(name, data);
+  }
 }
 
 /** Refuses tensors that are not those of a net, with all that differs at once. */

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import {
+  branches,
   cohort,
   type Dataset,
   method,
@@ -14,7 +15,7 @@ import {
   wrn_16_1,
   wrn_16_8,
 } from "../../dsl/mod.ts";
-import { kd } from "../../methods/mod.ts";
+import { kd, one } from "../../methods/mod.ts";
 import { assertGolden } from "./golden.ts";
 
 const digits: Dataset<10> = {
@@ -37,6 +38,7 @@ const sentences = {
   dml: cohort([resnet110, resnet32]).views("each").mutual({ order: "sequential" }),
   kd: teacher(resnet110).student(resnet20).use(kd()),
   kdcl: cohort([resnet110, resnet32]).views("each").ensemble("minLogit"),
+  one: branches(resnet32, 4, { from: "layer2", rescale: true }).leader(resnet20).use(one()),
   solo: solo(resnet8),
   loss: cohort(resnet8, 2).loss(({ peers: [a] }) => [{ ...supervision(a!, 2), name: "peer0/again" }]),
   switokd: topology({ t1: wrn_16_8, t2: resnet110, s: wrn_16_1 }).teach("t1 <-> s", "t2 <-> s", "t1 <-> t2")

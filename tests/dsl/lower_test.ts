@@ -1,6 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import {
-  branches,
   cohort,
   lower,
   method,
@@ -97,7 +96,6 @@ Deno.test("no verb silently does nothing: what this version cannot lower it refu
     SentenceError,
     "Cannot lower switch(): ",
   );
-  assertThrows(() => branches(resnet8, 2, { from: "layer2" }).lower(), SentenceError, "Cannot lower branches(): ");
 });
 
 Deno.test("the site has the nets by role, with channels at each spot", () => {
@@ -106,4 +104,5 @@ Deno.test("the site has the nets by role, with channels at each spot", () => {
   assertEquals(site.leader?.id, "leader");
   assertEquals(site.peers[0]!.spots, ["layer1", "layer2", "layer3"]);
   assertEquals(site.peers[0]!.channels, [16, 32, 64]);
+  assertEquals([site.peers[0]!.width, site.trunk], [64, undefined]);
 });

@@ -45,7 +45,10 @@ const sentences: Readonly<Record<string, AnyPipeline>> = {
   "SwitOKD": teacher(resnet20).student(resnet8).mutual().switch({ asReleased: true }),
   "a topology": topology({ t1: resnet20, t2: resnet32, s: resnet8 }).teach("t1 <-> s", "t2 -> s").switch("t1", "t2"),
   "a topology with a leader": topology({ peer0: resnet8, peer1: resnet8, leader: resnet8 }).fuse(),
-  "branches": branches(resnet8, 3, { from: "layer2" }),
+  "branches": branches(resnet8, 3, { from: "layer2", rescale: true }),
+  "branches with a leader of their own": branches(resnet8, 3, { from: "layer2" }).leader({ temperature: 3 }),
+  "branches with a leader outside": branches(resnet8, 3, { from: "layer2" }).leader(resnet20),
+  "branches with a leader of their architecture outside": branches(resnet8, 3, { from: "layer2" }).leader(resnet8),
   "a net alone": solo(own),
   "terms of one's own": cohort(resnet8, 2).loss(({ peers: [a, b] }) => [
     term("peer1/mimic", ["peer1"], kl(logits(b!), logits(a!)), 0.1),

@@ -15,6 +15,7 @@ export function siteWith(
       view: 0,
       arch: arch.name,
       spots: arch.spots,
+      width: channels.embedding!,
       channels: arch.spots.map((spot) => channels[spot]!),
     };
   });

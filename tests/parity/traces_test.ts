@@ -23,6 +23,8 @@ const proofs: readonly (readonly [stem: string, what: string, options: TraceOpti
   ["trace_vanilla_resnet8", "five recorded steps of plain training", {}],
   ["trace_dml_pairwise", "a recorded step of DML with live targets", { iterations: 1 }],
   ["trace_ffsd_resnet8", "two recorded steps of FFSD", { iterations: 2 }],
+  ["trace_okddip_branch", "a recorded step of OKDDip's branches", { iterations: 1 }],
+  ["trace_cl_ilr", "a recorded step of CL-ILR", { iterations: 1 }],
 ];
 
 for (const [stem, what, options] of proofs) {
@@ -35,6 +37,8 @@ const kernels: readonly (readonly [stem: string, what: string])[] = [
   ["trace_dml_pairwise", "five recorded steps of DML with live targets"],
   ["trace_ffsd_resnet8", "five recorded steps of FFSD"],
   ["trace_ffsd_wrn10_1", "two recorded steps of FFSD with wide residual nets"],
+  ["trace_okddip_branch", "five recorded steps of OKDDip's branches"],
+  ["trace_one_original", "five recorded steps of ONE"],
 ];
 
 for (const [stem, what] of kernels) {

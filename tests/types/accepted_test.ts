@@ -7,6 +7,7 @@ declare const digits: okd.Dataset<10>;
 declare const folder: okd.Dataset;
 const at = method("at", {}, { needs: { teacher: ["layer2"], student: ["layer2"] }, routes: ["layer2"] }, () => ({}));
 const peers = method("peers", {}, { needs: { peer: [] } }, () => ({}));
+const gated = method("gated", {}, { needs: { peer: [], trunk: [] } }, () => ({}));
 declare const outside: okd.Method;
 `;
 
@@ -35,6 +36,10 @@ const accepted: Readonly<Record<string, readonly [program: string, budget: numbe
   "a method over peers": [`cohort(resnet32, 2).use(peers).on(folder);`, 800],
   "a method of which the types know nothing": [`cohort(resnet32, 2).use(outside);`, 800],
   "branches": [`branches(resnet32, 3, { from: "layer2" });`, 500],
+  "a method of branches with a leader": [
+    `branches(resnet32, 4, { from: "layer2", rescale: true }).leader(resnet20).use(gated).on(digits);`,
+    1000,
+  ],
   "a net alone": [`solo(resnet32).on(digits).train({ epochs: 1, optimizer: { kind: "adam" } });`, 500],
   "terms of one's own": [
     `cohort(resnet32, 2).loss(({ peers: [a, b] }) => [

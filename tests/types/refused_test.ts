@@ -23,6 +23,8 @@ const few = withClasses(resnet20, 10);
 const offline = method("at", {}, { needs: { teacher: ["layer2"], student: ["layer2"] } }, () => ({}));
 const deep = method("deep", {}, { needs: { teacher: ["layer9"], student: ["layer2"] } }, () => ({}));
 const led = method("led", {}, { needs: { leader: [] } }, () => ({}));
+const gated = method("gated", {}, { needs: { peer: [], trunk: [] } }, () => ({}));
+const ledBranches = method("ledBranches", {}, { needs: { peer: [], leader: [], trunk: [] } }, () => ({}));
 `;
 
 type Mistake = new (message: string) => CohortError;
@@ -176,6 +178,21 @@ const refused: Readonly<Record<string, readonly [program: string, mistake: Mista
     `cohort("resnet32x3");`,
     SentenceError,
     "a cohort is a net and a number of members: write 'resnet32×3'",
+  ],
+  "a method of branches on nets of their own": [
+    `cohort(resnet32, 3).leader().use(gated);`,
+    MissingRoleError,
+    "this method needs a trunk, and the sentence has none",
+  ],
+  "a method of branches and leader without leader": [
+    `branches(resnet32, 3, { from: "layer2" }).use(ledBranches);`,
+    MissingRoleError,
+    "this method needs a leader, and the sentence has none",
+  ],
+  "a leader said twice on branches": [
+    `branches(resnet32, 3, { from: "layer2" }).leader(resnet8).leader();`,
+    SentenceError,
+    "leader() was already said: a cohort has one leader",
   ],
   "branches from an unknown spot": [
     `branches(resnet32, 3, { from: "layer7" });`,
