@@ -7,6 +7,7 @@
 import type { Backend, Numbers } from "../../runtime/backend/backend.ts";
 import { ffsdModules } from "./adapters/ffsd_modules.ts";
 import { plainLosses } from "./adapters/losses.ts";
+import { zooLosses } from "./adapters/zoo.ts";
 import { tensorOf } from "./files.ts";
 import { inputNamed, type LossAdapter, type LossReplay } from "./loss_adapter.ts";
 import type { LossCase, LossFiles } from "./loss_format.ts";
@@ -14,7 +15,9 @@ import { runProbe } from "./probe.ts";
 import { largestError, type Outcome, Report } from "./report.ts";
 import { EXACT, FIRST } from "./rules.ts";
 
-const adapters: ReadonlyMap<string, LossAdapter> = new Map(Object.entries({ ...plainLosses, ...ffsdModules }));
+const adapters: ReadonlyMap<string, LossAdapter> = new Map(
+  Object.entries({ ...plainLosses, ...zooLosses, ...ffsdModules }),
+);
 
 /** Computes a loss case on a backend. */
 export async function compareLoss(files: LossFiles, backend: Backend): Promise<Outcome> {

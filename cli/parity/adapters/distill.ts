@@ -18,6 +18,7 @@ import { rkd } from "../../../methods/rkd.ts";
 import { sp } from "../../../methods/sp.ts";
 import { vid } from "../../../methods/vid.ts";
 import { known, netOf, type Replay, type StepView, total, unweighted } from "../adapter.ts";
+import { ROUNDED_INPUTS } from "../rules.ts";
 import { numberIn, type Trace } from "../trace_format.ts";
 
 interface Recorded {
@@ -54,6 +55,8 @@ const methods: Readonly<Record<string, Recorded>> = {
   pkt: { use: (told) => pkt(told) as Method, exactness: SMALL_DIFFERENCES },
   nst: { use: (told) => nst(told) as Method },
   vid: {
+    // Its float64 run kept in double precision the first variance that the file holds rounded.
+    exactness: ROUNDED_INPUTS,
     use: (told) => vid(told) as Method,
     prefixes: ([, { spots }]) => spots.map((spot, i) => [`vid/${i}.`, `student_vid_${spot}/`] as const),
   },
