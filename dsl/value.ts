@@ -67,6 +67,7 @@ export type ValueOp =
   | "slice"
   | "kthSmallest"
   | "poolTo"
+  | "resizeTo"
   | "diagonal"
   | "logSoftmax"
   | "crossEntropy"

@@ -17,6 +17,7 @@ import { dkd } from "../../../methods/dkd.ts";
 import { fitnet } from "../../../methods/fitnet.ts";
 import { nst } from "../../../methods/nst.ts";
 import { pkt } from "../../../methods/pkt.ts";
+import { hclLoss } from "../../../methods/reviewkd.ts";
 import { rkd } from "../../../methods/rkd.ts";
 import { sp } from "../../../methods/sp.ts";
 import { vid } from "../../../methods/vid.ts";
@@ -66,12 +67,23 @@ export const zooLosses: Readonly<Record<string, LossAdapter>> = {
     }),
     exactness: ROUNDED_INPUTS,
   }),
+  ReviewKD_hcl: hierarchical,
   DKD: (files) => {
     const [temperature, target, others] = ["T", "alpha", "beta"].map((name) => numberIn(files.recorded.config, name));
     const method = dkd({ temperature: temperature!, target: target!, others: others! });
     return { ...distilled(files, method), labels: "y", classes: shapeOf(files, "s")[1]! };
   },
 };
+
+/** The sum over recorded levels s0, t0, s1, t1, … */
+function hierarchical({ recorded }: LossFiles): LossReplay {
+  const levels = recorded.inputs.filter((name) => /^s\d+$/.test(name)).map((name) => name.slice(1));
+  const losses = levels.map((level) => {
+    const value = hclLoss(recordedInput(`s${level}`, "map"), recordedInput(`t${level}`, "map"));
+    return [`level${level}`, { value, factor: 1 }] as const;
+  });
+  return { losses: Object.fromEntries(losses) };
+}
 
 function relations(files: LossFiles): LossReplay {
   const [distance, angle] = ["w_d", "w_a"].map((name) => numberIn(files.recorded.config, name));
