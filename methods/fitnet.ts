@@ -4,6 +4,7 @@
  * @module
  */
 
+import { connector } from "../dsl/connectors.ts";
 import {
   channelsOf,
   distiller,
@@ -14,7 +15,7 @@ import {
 } from "../dsl/distill.ts";
 import { perSample, square, sub } from "../dsl/expr.ts";
 import type { Aux, Weight } from "../dsl/graph.ts";
-import { batchNorm, connector, relu } from "../dsl/layers.ts";
+import { batchNorm, relu } from "../dsl/layers.ts";
 import type { Method } from "../dsl/method.ts";
 import { run, type Value } from "../dsl/value.ts";
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { free } from "../dsl/connectors.ts";
 import {
   channelsOf,
   distiller,
@@ -14,7 +15,7 @@ import {
 } from "../dsl/distill.ts";
 import { add, apply, div, log, mul, perSample, poolTo, square, sub } from "../dsl/expr.ts";
 import type { Aux, Weight } from "../dsl/graph.ts";
-import { conv, free, type Layer, relu } from "../dsl/layers.ts";
+import { conv, type Layer, relu } from "../dsl/layers.ts";
 import type { Method } from "../dsl/method.ts";
 import { run, type Value } from "../dsl/value.ts";
 import { requirePositive } from "../dsl/verbs/options.ts";
