@@ -40,24 +40,24 @@ const SMALL_DIFFERENCES = 1e-6;
 const methods: Readonly<Record<string, Recorded>> = {
   attention: { use: (told) => at(told) as Method },
   similarity: { use: (told) => sp(told) as Method },
-  rkd: { use: (told) => rkd(told) as Method, exactness: SMALL_DIFFERENCES },
+  rkd: { use: (told) => rkd(told), exactness: SMALL_DIFFERENCES },
   hint: {
     use: (told, { config }, nets) => {
       const [ofTeacher, ofStudent] = nets.map((arch) => hintSpot(arch, numberIn(config, "hint_layer")));
-      return fitnet({ ...told, at: [{ teacher: ofTeacher!, student: ofStudent! }] }) as Method;
+      return fitnet({ ...told, at: [{ teacher: ofTeacher!, student: ofStudent! }] });
     },
     prefixes: () => [["regress_s/", "student_fitnet/"]],
   },
   correlation: {
-    use: (told, { config }) => cc({ ...told, width: numberIn(config, "feat_dim") }) as Method,
+    use: (told, { config }) => cc({ ...told, width: numberIn(config, "feat_dim") }),
     prefixes: () => [["embed_s/", "student_cc_student/"], ["embed_t/", "student_cc_teacher/"]],
   },
-  pkt: { use: (told) => pkt(told) as Method, exactness: SMALL_DIFFERENCES },
+  pkt: { use: (told) => pkt(told), exactness: SMALL_DIFFERENCES },
   nst: { use: (told) => nst(told) as Method },
   vid: {
     // Its float64 run kept in double precision the first variance that the file holds rounded.
     exactness: ROUNDED_INPUTS,
-    use: (told) => vid(told) as Method,
+    use: (told) => vid(told),
     prefixes: ([, { spots }]) => spots.map((spot, i) => [`vid/${i}.`, `student_vid_${spot}/`] as const),
   },
 };
