@@ -38,8 +38,8 @@ interface Recorded {
 const SMALL_DIFFERENCES = 1e-6;
 
 const methods: Readonly<Record<string, Recorded>> = {
-  attention: { use: (told) => at(told) as Method },
-  similarity: { use: (told) => sp(told) as Method },
+  attention: { use: (told) => at(told) },
+  similarity: { use: (told) => sp(told) },
   rkd: { use: (told) => rkd(told), exactness: SMALL_DIFFERENCES },
   hint: {
     use: (told, { config }, nets) => {
@@ -53,7 +53,7 @@ const methods: Readonly<Record<string, Recorded>> = {
     prefixes: () => [["embed_s/", "student_cc_student/"], ["embed_t/", "student_cc_teacher/"]],
   },
   pkt: { use: (told) => pkt(told), exactness: SMALL_DIFFERENCES },
-  nst: { use: (told) => nst(told) as Method },
+  nst: { use: (told) => nst(told) },
   vid: {
     // Its float64 run kept in double precision the first variance that the file holds rounded.
     exactness: ROUNDED_INPUTS,
@@ -71,6 +71,11 @@ export function distillTrace(trace: Trace): Replay | string {
   const [master, pupil] = [netOf(trace, "teacher"), netOf(trace, "student")];
   if (typeof master === "string") return master;
   if (typeof pupil === "string") return pupil;
+  if (
+    trace.method === "hint" && [master, pupil].some((arch) => hintSpot(arch, numberIn(config, "hint_layer")) === "")
+  ) {
+    return `hints at feature ${config["hint_layer"]} do not exist yet`;
+  }
   const { use, prefixes, exactness } = methods[trace.method]!;
   const [ce, alpha, weight] = ["gamma", "alpha", "beta"].map((name) => numberIn(config, name)) as [
     number,
@@ -103,7 +108,7 @@ export function distillTrace(trace: Trace): Replay | string {
   };
 }
 
-/** The spot behind f[index] of a recording, whose f[0] is the stem. */
+/** The spot behind f[index] of a recording, whose f[0] is the stem; empty where that is none. */
 function hintSpot({ spots }: Arch, index: number): string {
-  return spots[index - 1] ?? spots.at(-1)!;
+  return spots[index - 1] ?? "";
 }
