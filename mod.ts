@@ -37,7 +37,7 @@ import {
   withLimit,
 } from "./datasets/mod.ts";
 import { fromRecorded } from "./datasets/recorded.ts";
-import { cl, dml, ffl, ffsd, kd, okddip, one, vanilla } from "./methods/mod.ts";
+import { builtinMethods } from "./methods/mod.ts";
 import type { RunFlags } from "./runtime/train/flags.ts";
 import { runProgram } from "./runtime/train/run.ts";
 import type { TrainResult } from "./runtime/train/train.ts";
@@ -214,7 +214,7 @@ export function rebind(pipeline: AnyPipeline, flags: Rebinding = {}): Pipeline<K
  * ```
  */
 export const builtins: Values = Object.freeze({
-  methods: Object.freeze({ cl, dml, ffl, ffsd, kd, okddip, one, vanilla }),
+  methods: builtinMethods,
   datasets: Object.freeze({
     digits: again(digits),
     fashion_mnist: again(fashionMnist),

@@ -44,12 +44,14 @@
  * @module
  */
 
+import type { ConnectorLayer, FreeLayer } from "./connectors.ts";
+
 /** A number of outputs: fixed, or the class count that the dataset binds later. */
 export type Width = number | "classes";
 
 /**
  * Rule that fills a layer's weight before training: PyTorch's default; N(0, 2 / (k² · outputs)); N(0, 2 / fanIn);
- * N(0, std²); U(±gain · √(6 / (fanIn + fanOut))); zeros. The bias is PyTorch's default unless it says `bias: "zero"`.
+ * N(0, std²); U(±gain · √(6 / (fanIn + fanOut))); zeros; one number; U(±√(6 / ((1 + slope²) fanIn))). The bias is PyTorch's default unless it says `bias: "zero"`.
  */
 export type Init =
   & (
@@ -59,6 +61,8 @@ export type Init =
     | { readonly rule: "normal"; readonly std: number }
     | { readonly rule: "xavierUniform"; readonly gain: number }
     | { readonly rule: "zero" }
+    | { readonly rule: "constant"; readonly value: number }
+    | { readonly rule: "heUniform"; readonly slope: number }
   )
   & { readonly bias?: "zero" };
 
@@ -80,6 +84,8 @@ export type Layer =
     readonly bias: boolean;
     readonly init: Init;
   }
+  | ConnectorLayer
+  | FreeLayer
   | {
     readonly kind: "batchNorm";
     readonly name: string;
@@ -243,7 +249,8 @@ export function sum(...branches: readonly (readonly Layer[])[]): Layer {
 }
 
 /**
- * Branches over one input, multiplied element by element; a vector [B, C] multiplies every place of a map [B, C, H, W].
+ * Branches over one input, multiplied element by element; a vector [B, C] multiplies every place of a map [B, C, H, W],
+ * a map of one channel every channel.
  * An empty branch is the identity.
  */
 export function product(...branches: readonly (readonly Layer[])[]): Layer {

@@ -18,6 +18,8 @@ export interface Member extends NetRef {
   readonly spots: readonly string[];
   /** Channels of the map at each spot, in the order of {@linkcode Member.spots}. */
   readonly channels: readonly number[];
+  /** Where the map of each spot is before its activation; the spot itself where none follows. */
+  readonly preActivations: readonly string[];
   /** Size of its embedding. */
   readonly width: number;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Arch } from "./arch.ts";
+import { type Arch, preActivation } from "./arch.ts";
 import { channelsAt } from "./archs/mod.ts";
 import type { Role } from "./graph.ts";
 import type { Member, Site } from "./method.ts";
@@ -30,7 +30,12 @@ export function siteOf({ spec, archs }: Pick<AnyPipeline, "spec" | "archs">): Si
   });
 }
 
-function tapsOf(arch: Arch): Pick<Member, "spots" | "channels" | "width"> {
+function tapsOf(arch: Arch): Pick<Member, "spots" | "channels" | "preActivations" | "width"> {
   const { embedding: width = NaN, ...channels } = channelsAt(arch);
-  return { spots: arch.spots, channels: Object.freeze(arch.spots.map((spot) => channels[spot]!)), width };
+  return {
+    spots: arch.spots,
+    channels: Object.freeze(arch.spots.map((spot) => channels[spot]!)),
+    preActivations: Object.freeze(arch.spots.map((spot) => preActivation(arch, spot))),
+    width,
+  };
 }

@@ -66,6 +66,9 @@ export type ValueOp =
   | "concat"
   | "slice"
   | "kthSmallest"
+  | "poolTo"
+  | "resizeTo"
+  | "diagonal"
   | "logSoftmax"
   | "crossEntropy"
   | "kl";

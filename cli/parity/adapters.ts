@@ -7,15 +7,20 @@
 import type { Adapter } from "./adapter.ts";
 import { branchesTrace } from "./adapters/branches.ts";
 import { dmlTrace } from "./adapters/dml.ts";
+import { distilled, distillTrace } from "./adapters/distill.ts";
 import { ffsdTrace } from "./adapters/ffsd.ts";
 import { kdTrace } from "./adapters/kd.ts";
 import { okddipTrace } from "./adapters/okddip.ts";
+import { mdistillerTrace } from "./adapters/mdistiller.ts";
 import { vanillaTrace } from "./adapters/vanilla.ts";
 
 /** One adapter a method; a method without one is not compared yet. */
 export const adapters: ReadonlyMap<string, Adapter> = new Map<string, Adapter>([
   ["vanilla", vanillaTrace],
   ["kd", kdTrace],
+  ...distilled.map((name) => [name, distillTrace] as const),
+  ["DKD", mdistillerTrace],
+  ["ReviewKD", mdistillerTrace],
   ["DML", dmlTrace],
   ["FFSD", ffsdTrace],
   ["Ind", branchesTrace],

@@ -77,9 +77,13 @@ export function walk(
   function meet(kind: "sum" | "product" | "join", made: readonly Extent[], from: Extent): Extent {
     const [first = from] = made;
     const maps = made.filter(({ size }) => size !== undefined);
-    const map = maps[0] ?? first;
+    const map = maps.find(({ channels }) => kind !== "product" || channels !== 1) ?? maps[0] ?? first;
     const widths = made.map(({ channels }) => channels);
-    if (kind !== "join" && new Set(widths).size > 1) {
+    // A map of one channel multiplies all channels.
+    const counted = kind === "product"
+      ? widths.filter((width, i) => width !== 1 || made[i]!.size === undefined)
+      : widths;
+    if (kind !== "join" && new Set(counted).size > 1) {
       throw new ShapeError(
         `Cannot ${kind === "sum" ? "add" : "multiply"} branches of ${arch.name}: all of them have one channel count, ` +
           `got ${widths.join(", ")}. ${kind === "sum" ? "Project the shortcut." : "Give them the same."}`,
@@ -126,6 +130,19 @@ export function walk(
           multiplyAdds: inputs * layer.out * layer.kernel ** 2 * size[0] * size[1],
         };
       }
+      case "connector":
+        // Which map decides is not known here, nor the side of the filter.
+        sizeOf(from, layer.name);
+        return {
+          out: { channels: layer.out, size: [NaN, NaN] },
+          tensors: parameters(layer, [layer.out, inputs, NaN, NaN], layer.out),
+          multiplyAdds: NaN,
+        };
+      case "free":
+        return {
+          out: { channels: layer.width, ...(from.size === undefined ? {} : { size: [1, 1] }) },
+          tensors: [{ name: layer.name, shape: [layer.width], kind: "parameter" }],
+        };
       case "linear": {
         if (from.size !== undefined) {
           throw new ShapeError(

@@ -6,11 +6,13 @@
 
 import type { Stage } from "../../dsl/arch.ts";
 import { ShapeError } from "../../dsl/errors.ts";
+import type { ConnectorLayer } from "../../dsl/connectors.ts";
 import type { Init, Layer } from "../../dsl/layers.ts";
 import type { Mode } from "../../dsl/value.ts";
 import type { GraphBuilder } from "../ir/builder.ts";
 import { call, input as operand, value } from "../ir/expr.ts";
 import type { Pair, Shape } from "../ir/node.ts";
+import { connectorGeometry, transposedGeometry } from "./connector.ts";
 
 /** One tensor of a net's state, with what its initialisation needs. */
 export interface ParameterEntry {
@@ -96,9 +98,15 @@ export class ModuleRunner {
         const shape = [channels, layer.out, layer.kernel, layer.kernel];
         const fanIn = layer.out * layer.kernel ** 2;
         const w = this.#parameter(module, `${layer.name}.weight`, shape, layer.init, fanIn);
-        const { size, ...attrs } = this.#transposed(layer, [height, width]);
+        const { size, ...attrs } = transposedGeometry(layer, [height, width], this.#context.sizeAt);
         const y = b.conv2dInput(x, w, { ...attrs, groups: 1 }, size);
         return layer.bias ? this.#bias(module, layer, y, layer.out, fanIn) : y;
+      }
+      case "connector":
+        return this.#connector(module, layer, x);
+      case "free": {
+        const row = this.#parameter(module, layer.name, [layer.width], layer.init, layer.width);
+        return b.reshape(row, b.shape(x).map((_, axis) => (axis === 1 ? layer.width : 1)));
       }
       case "batchNorm":
         return this.#batchNorm(module, layer.name, x, layer.momentum, layer.epsilon, mode);
@@ -173,14 +181,16 @@ export class ModuleRunner {
     );
   }
 
-  /** Element by element; vectors [B, C] multiply every place of a map. */
+  /** Element by element; vectors [B, C] multiply every place of a map, maps of one channel all channels. */
   #product(factors: readonly number[]): number {
     const b = this.builder;
-    const map = factors.map((id) => b.shape(id)).find((shape) => shape.length === 4);
+    const maps = factors.map((id) => b.shape(id)).filter((shape) => shape.length === 4);
+    const map = maps.find(([, channels]) => channels !== 1) ?? maps[0];
     const like = map ?? b.shape(factors[0]!);
     return factors.map((id) => {
       const [batch, channels, ...size] = b.shape(id) as readonly [number, number, ...number[]];
-      const fits = channels === like[1] && (size.length === 0 || size.join() === like.slice(2).join());
+      const fits = (channels === like[1] || (channels === 1 && size.length > 0)) &&
+        (size.length === 0 || size.join() === like.slice(2).join());
       if (!fits) {
         throw new ShapeError(
           `Cannot multiply branches: they have one shape, or are vectors of its channels, got ${
@@ -192,35 +202,21 @@ export class ModuleRunner {
     }).reduce((product, factor) => b.map("mul", product, factor));
   }
 
-  /**
-   * Size of a transposed convolution's result, and how it is reached. A tap decides along each axis: one as large as the
-   * input is reached with stride 1, one larger than twice that (a window cut its last row) without the padding.
-   */
-  #transposed(layer: Layer & { readonly kind: "transposedConv" }, size: Pair): { stride: Pair; pad: Pair; size: Pair } {
-    const { outputPad, stride, pad } = layer;
-    const grow = (length: number, way: Way): number => (length - 1) * way.stride - 2 * way.pad + layer.kernel;
-    if (typeof outputPad === "number") {
-      const made = size.map((length) => grow(length, layer) + outputPad) as [number, number];
-      return { stride: square(stride), pad: square(pad), size: made };
-    }
-    const target = this.#context.sizeAt(outputPad.net, outputPad.spot);
-    const ways: readonly Way[] = [{ stride, pad }, { stride: 1, pad }, { stride, pad: 0 }];
-    const [rows, columns] = size.map((length, axis) =>
-      ways.find((way) => {
-        const rest = (target?.[axis] ?? NaN) - grow(length, way);
-        return rest >= 0 && rest < way.stride;
-      })
+  #connector(module: string, layer: ConnectorLayer, x: number): number {
+    const b = this.builder;
+    const [, inputs, ...size] = this.#map(x, layer.name);
+    const { net, spot } = layer.like;
+    const { transposed, kernel, stride, pad, like } = connectorGeometry(
+      size,
+      this.#context.sizeAt(net, spot),
+      layer.like,
     );
-    if (target === undefined || rows === undefined || columns === undefined) {
-      throw new ShapeError(
-        `Cannot enlarge ${
-          size.join("×")
-        } to ${outputPad.net} at "${outputPad.spot}": the map there has its size or about twice that, got ${
-          target?.join("×") ?? "no map"
-        }.`,
-      );
-    }
-    return { stride: [rows.stride, columns.stride], pad: [rows.pad, columns.pad], size: target };
+    const fanIn = (transposed ? layer.out : inputs) * kernel ** 2;
+    const shape = transposed ? [inputs, layer.out, kernel, kernel] : [layer.out, inputs, kernel, kernel];
+    const w = this.#parameter(module, `${layer.name}.weight`, shape, layer.init, fanIn);
+    const attrs = { stride: square(stride), pad: square(pad), groups: 1 };
+    const y = transposed ? b.conv2dInput(x, w, attrs, like) : b.conv2d(x, w, attrs);
+    return layer.bias ? this.#bias(module, layer, y, layer.out, fanIn) : y;
   }
 
   #parameter(
@@ -289,12 +285,6 @@ export class ModuleRunner {
 }
 
 type LayerWithBias = Extract<Layer, { readonly bias: boolean }>;
-
-/** How a transposed convolution goes along an axis. */
-interface Way {
-  readonly stride: number;
-  readonly pad: number;
-}
 
 function square(size: number): Pair {
   return [size, size];

@@ -25,6 +25,8 @@ const proofs: readonly (readonly [stem: string, what: string, options: TraceOpti
   ["trace_ffsd_resnet8", "two recorded steps of FFSD", { iterations: 2 }],
   ["trace_okddip_branch", "a recorded step of OKDDip's branches", { iterations: 1 }],
   ["trace_cl_ilr", "a recorded step of CL-ILR", { iterations: 1 }],
+  ["trace_distill_hint", "a recorded step of FitNets", { iterations: 1 }],
+  ["trace_reviewkd", "a recorded step of knowledge review", { iterations: 1 }],
 ];
 
 for (const [stem, what, options] of proofs) {
@@ -39,6 +41,8 @@ const kernels: readonly (readonly [stem: string, what: string])[] = [
   ["trace_ffsd_wrn10_1", "two recorded steps of FFSD with wide residual nets"],
   ["trace_okddip_branch", "five recorded steps of OKDDip's branches"],
   ["trace_one_original", "five recorded steps of ONE"],
+  ["trace_distill_hint", "three recorded steps of FitNets"],
+  ["trace_reviewkd", "three recorded steps of knowledge review"],
 ];
 
 for (const [stem, what] of kernels) {

@@ -1,0 +1,114 @@
+/**
+ * Distillers in the loop of the RepDistiller benchmark: γ · CE + α · T² · KL + β · loss.
+ *
+ * @module
+ */
+
+import type { Arch } from "../../../dsl/arch.ts";
+import { teacher } from "../../../dsl/cohort.ts";
+import type { Watch } from "../../../dsl/graph.ts";
+import type { Method } from "../../../dsl/method.ts";
+import { at } from "../../../methods/at.ts";
+import { cc } from "../../../methods/cc.ts";
+import { fitnet } from "../../../methods/fitnet.ts";
+import { kd } from "../../../methods/kd.ts";
+import { nst } from "../../../methods/nst.ts";
+import { pkt } from "../../../methods/pkt.ts";
+import { rkd } from "../../../methods/rkd.ts";
+import { sp } from "../../../methods/sp.ts";
+import { vid } from "../../../methods/vid.ts";
+import { known, netOf, type Replay, type StepView, total, unweighted } from "../adapter.ts";
+import { ROUNDED_INPUTS } from "../rules.ts";
+import { numberIn, type Trace } from "../trace_format.ts";
+
+interface Recorded {
+  /** The method at β and γ. */
+  readonly use: (
+    told: { readonly weight: number; readonly ce: number },
+    trace: Trace,
+    nets: readonly [teacher: Arch, student: Arch],
+  ) => Method;
+  /** Prefixes of its modules' tensors there and here. */
+  readonly prefixes?: (nets: readonly [teacher: Arch, student: Arch]) => Replay["prefixes"];
+  /** Error allowed against float64. */
+  readonly exactness?: number;
+}
+
+/** Error of terms that are differences of nearly equal numbers, against float64. */
+const SMALL_DIFFERENCES = 1e-6;
+
+const methods: Readonly<Record<string, Recorded>> = {
+  attention: { use: (told) => at(told) },
+  similarity: { use: (told) => sp(told) },
+  rkd: { use: (told) => rkd(told), exactness: SMALL_DIFFERENCES },
+  hint: {
+    use: (told, { config }, nets) => {
+      const [ofTeacher, ofStudent] = nets.map((arch) => hintSpot(arch, numberIn(config, "hint_layer")));
+      return fitnet({ ...told, at: [{ teacher: ofTeacher!, student: ofStudent! }] });
+    },
+    prefixes: () => [["regress_s/", "student_fitnet/"]],
+  },
+  correlation: {
+    use: (told, { config }) => cc({ ...told, width: numberIn(config, "feat_dim") }),
+    prefixes: () => [["embed_s/", "student_cc_student/"], ["embed_t/", "student_cc_teacher/"]],
+  },
+  pkt: { use: (told) => pkt(told), exactness: SMALL_DIFFERENCES },
+  nst: { use: (told) => nst(told) },
+  vid: {
+    // Its float64 run kept in double precision the first variance that the file holds rounded.
+    exactness: ROUNDED_INPUTS,
+    use: (told) => vid(told),
+    prefixes: ([, { spots }]) => spots.map((spot, i) => [`vid/${i}.`, `student_vid_${spot}/`] as const),
+  },
+};
+
+/** Names of the recorded methods. */
+export const distilled: readonly string[] = Object.keys(methods);
+
+/** Replays traces of a distiller. */
+export function distillTrace(trace: Trace): Replay | string {
+  const { config } = trace;
+  const [master, pupil] = [netOf(trace, "teacher"), netOf(trace, "student")];
+  if (typeof master === "string") return master;
+  if (typeof pupil === "string") return pupil;
+  if (
+    trace.method === "hint" && [master, pupil].some((arch) => hintSpot(arch, numberIn(config, "hint_layer")) === "")
+  ) {
+    return `hints at feature ${config["hint_layer"]} do not exist yet`;
+  }
+  const { use, prefixes, exactness } = methods[trace.method]!;
+  const [ce, alpha, weight] = ["gamma", "alpha", "beta"].map((name) => numberIn(config, name)) as [
+    number,
+    number,
+    number,
+  ];
+  const sentence = teacher(master).student(pupil)
+    .use(kd({ temperature: numberIn(config, "T"), weight: alpha, ce }))
+    .use(use({ weight, ce }, trace, [master, pupil]));
+  const graph = sentence.lower();
+  const divergence = graph.terms.find(({ name }) => name === "student/kd")!;
+  const own = graph.terms.map(({ name }) => name).filter((name) => !["student/ce", "student/kd"].includes(name));
+  // A weight of 0 would hide the divergence, which the recording shows all the same.
+  const watch: Watch = { name: "kl", value: divergence.loss };
+  return {
+    sentence,
+    ...(exactness === undefined ? {} : { exactness }),
+    graph: { ...graph, watches: [...graph.watches, watch] },
+    epoch: 1,
+    prefixes: [["student/", "student/"], ["teacher/", "teacher/"], ...(prefixes?.([master, pupil]) ?? [])],
+    optimizers: { student: Object.keys(trace.optimizers)[0]! },
+    terms: (step: StepView) =>
+      known({
+        ce: unweighted(step, "student/ce"),
+        kl: step.watched("kl"),
+        kd: weight === 0 ? undefined : total(step, own) / weight,
+        total: total(step),
+      }),
+    scores: (key) => (key === "student" || key === "teacher" ? { of: [key], as: "one" } : undefined),
+  };
+}
+
+/** The spot behind f[index] of a recording, whose f[0] is the stem; empty where that is none. */
+function hintSpot({ spots }: Arch, index: number): string {
+  return spots[index - 1] ?? "";
+}

@@ -1,0 +1,53 @@
+/**
+ * The methods that specs and checkpoints know by name.
+ *
+ * @module
+ */
+
+import type { Values } from "../dsl/parse_spec.ts";
+import { at } from "./at.ts";
+import { byot } from "./byot.ts";
+import { cc } from "./cc.ts";
+import { cl } from "./cl.ts";
+import { dkd } from "./dkd.ts";
+import { dml } from "./dml.ts";
+import { ffl } from "./ffl.ts";
+import { ffsd } from "./ffsd.ts";
+import { fitnet } from "./fitnet.ts";
+import { kd } from "./kd.ts";
+import { labelSmoothing } from "./label_smoothing.ts";
+import { nst } from "./nst.ts";
+import { okddip } from "./okddip.ts";
+import { one } from "./one.ts";
+import { pkt } from "./pkt.ts";
+import { reviewkd } from "./reviewkd.ts";
+import { rkd } from "./rkd.ts";
+import { sp } from "./sp.ts";
+import { tfKd } from "./tf_kd.ts";
+import { vanilla } from "./vanilla.ts";
+import { vid } from "./vid.ts";
+
+/** Every method of this package by its name, for `parseSpec()`; a method of somebody else stands beside them. */
+export const builtinMethods: NonNullable<Values["methods"]> = Object.freeze({
+  at,
+  byot,
+  cc,
+  cl,
+  dkd,
+  dml,
+  ffl,
+  ffsd,
+  fitnet,
+  kd,
+  labelSmoothing,
+  nst,
+  okddip,
+  one,
+  pkt,
+  reviewkd,
+  rkd,
+  sp,
+  tfKd,
+  vanilla,
+  vid,
+});
