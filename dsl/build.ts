@@ -23,7 +23,8 @@ import { classClash, idlePause, refusals, saidTwice } from "./refused.ts";
 import { siteOf } from "./site.ts";
 import type { Clause, NetSpec, Spec } from "./spec.ts";
 import { type TrainOptions, trainSpec } from "./train.ts";
-import type { EnsembleOptions, EnsembleTarget } from "./verbs/ensemble.ts";
+import type { EnsembleOptions } from "./verbs/ensemble.ts";
+import type { EnsembleTarget } from "./verbs/ensemble_target.ts";
 import { freshRoles, orderedEdges, rolesOf, taken } from "./edges.ts";
 import { type Views, withViews } from "./verbs/views.ts";
 

@@ -32,7 +32,7 @@ const lowerings = {
     );
   },
   mutual: (site, { options }) => lowerMutual(site, options as unknown as MutualOptions),
-  ensemble: lowerEnsemble,
+  ensemble: (site, { options }) => lowerEnsemble(site, options as Parameters<typeof lowerEnsemble>[1]),
   use: (site, clause, methods) => methodOf(clause, methods).lower(site),
   diversify: (site, { options }) => lowerDiversify(site, options as unknown as DiversifyOptions),
   fuse: (site, { options }) => lowerFuse(site, options as unknown as FuseOptions<string>),

@@ -36,6 +36,7 @@ export * from "./train.ts";
 export * from "./value.ts";
 export * from "./verbs/diversify.ts";
 export * from "./verbs/ensemble.ts";
+export { type EnsembleTarget } from "./verbs/ensemble_target.ts";
 export * from "./verbs/fuse.ts";
 export * from "./verbs/leader.ts";
 export * from "./verbs/mutual.ts";

@@ -32,7 +32,8 @@ import type { refusals } from "./refused.ts";
 import type { Spec } from "./spec.ts";
 import type { TrainOptions } from "./train.ts";
 import type { DiversifyOptions } from "./verbs/diversify.ts";
-import type { EnsembleOptions, EnsembleTarget } from "./verbs/ensemble.ts";
+import type { EnsembleOptions } from "./verbs/ensemble.ts";
+import type { EnsembleTarget } from "./verbs/ensemble_target.ts";
 import type { FuseOptions } from "./verbs/fuse.ts";
 import type { LeaderOptions } from "./verbs/leader.ts";
 import type { MutualOptions } from "./verbs/mutual.ts";
@@ -98,10 +99,7 @@ export interface Sentence<K extends Known> extends AnyPipeline {
   ): Pipeline<Says<K, "selfDistill">>;
   /** Lets nets learn from each other's class scores; alone it is deep mutual learning. */
   mutual(this: MayMutual<K>, options?: MutualOptions): Pipeline<Says<K, "mutual">>;
-  /**
-   * Makes one soft target of all peers (KDCL). It is recorded and checked; lowering it is refused until its targets
-   * exist.
-   */
+  /** Makes one soft target of all peers, which each of them imitates (KDCL); `"minLogit"` unless said. */
   ensemble(
     this: NeedsPeers<K, "ensemble", typeof refusals.ensembleAlone>,
     target?: EnsembleTarget,

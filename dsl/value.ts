@@ -66,6 +66,7 @@ export type ValueOp =
   | "concat"
   | "slice"
   | "kthSmallest"
+  | "weigh"
   | "logSoftmax"
   | "crossEntropy"
   | "kl";

@@ -13,5 +13,6 @@
 
 export { dml, type DmlNeeds } from "./dml.ts";
 export { ffsd, ffsdDefaults, type FfsdNeeds, type FfsdOptions } from "./ffsd.ts";
+export { kdcl, type KdclNeeds, type KdclOptions } from "./kdcl.ts";
 export { kd, type KdNeeds, type KdOptions } from "./kd.ts";
 export { vanilla, type VanillaNeeds } from "./vanilla.ts";

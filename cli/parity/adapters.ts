@@ -8,6 +8,7 @@ import type { Adapter } from "./adapter.ts";
 import { dmlTrace } from "./adapters/dml.ts";
 import { ffsdTrace } from "./adapters/ffsd.ts";
 import { kdTrace } from "./adapters/kd.ts";
+import { kdclTrace } from "./adapters/kdcl.ts";
 import { vanillaTrace } from "./adapters/vanilla.ts";
 
 /** One adapter a method; a method without one is not compared yet. */
@@ -16,4 +17,5 @@ export const adapters: ReadonlyMap<string, Adapter> = new Map<string, Adapter>([
   ["kd", kdTrace],
   ["DML", dmlTrace],
   ["FFSD", ffsdTrace],
+  ...["naive", "linear", "minlogit", "general", "mean"].map((target) => [`KDCL-${target}`, kdclTrace] as const),
 ]);

@@ -6,6 +6,7 @@
 
 import type { Backend, Numbers } from "../../runtime/backend/backend.ts";
 import { ffsdModules } from "./adapters/ffsd_modules.ts";
+import { kdclLosses } from "./adapters/kdcl.ts";
 import { plainLosses } from "./adapters/losses.ts";
 import { tensorOf } from "./files.ts";
 import { inputNamed, type LossAdapter, type LossReplay } from "./loss_adapter.ts";
@@ -14,7 +15,9 @@ import { runProbe } from "./probe.ts";
 import { largestError, type Outcome, Report } from "./report.ts";
 import { EXACT, FIRST } from "./rules.ts";
 
-const adapters: ReadonlyMap<string, LossAdapter> = new Map(Object.entries({ ...plainLosses, ...ffsdModules }));
+const adapters: ReadonlyMap<string, LossAdapter> = new Map(
+  Object.entries({ ...plainLosses, ...ffsdModules, ...kdclLosses }),
+);
 
 /** Computes a loss case on a backend. */
 export async function compareLoss(files: LossFiles, backend: Backend): Promise<Outcome> {
@@ -88,6 +91,12 @@ function compareLosses(
     compare("loss", mine, recorded.loss, recorded.loss_f64);
   }
   for (const [name, value] of Object.entries(recorded.scalars)) {
+    const list = replay.lists?.[name];
+    if (list !== undefined) {
+      const theirs = [double ? recorded.scalars_f64?.[name] ?? value : value].flat(2) as number[];
+      report.add(`scalar ${name}`, largestError(output(`output/${list}`) ?? [], theirs), double ? 1e-8 : 1e-5);
+      continue;
+    }
     const source = replay.scalars?.[name];
     if (source === undefined) report.fail(`scalar ${name} does not exist here`);
     else compare(`scalar ${name}`, weighted(source), value, recorded.scalars_f64?.[name]);

@@ -11,7 +11,7 @@ import type { Mode, Value } from "../../dsl/value.ts";
 import { GraphBuilder } from "../ir/builder.ts";
 import { call, input as operand, value } from "../ir/expr.ts";
 import { sizeOf } from "../ir/node.ts";
-import type { Pair } from "../ir/node.ts";
+import type { Pair, WeighAttrs } from "../ir/node.ts";
 import { ModuleRunner } from "./net.ts";
 import type { Plan, PlannedModule } from "./resolve.ts";
 
@@ -107,6 +107,11 @@ export class Translator {
       case "kthSmallest": {
         const width = b.shape(of(0))[1]!;
         return b.kthSmallest(of(0), v.attrs.k === "third" ? Math.max(1, Math.floor(width / 3)) : number("k"));
+      }
+      case "weigh": {
+        const nets = v.of.slice(0, -1).map((scores) => this.value(scores));
+        const attrs = { members: nets.length, ...v.attrs as Pick<WeighAttrs, "rule" | "per"> };
+        return b.weigh(b.concat(nets, 1), of(nets.length), attrs);
       }
       case "logSoftmax":
         return this.#logSoftmax(of(0), number("temperature"));

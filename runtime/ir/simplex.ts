@@ -139,9 +139,7 @@ export function covarianceWeights(covariance: readonly (readonly number[])[]): F
   }
   const total = solved.reduce((sum, value) => sum + value, 0);
   // Nets without any error leave a matrix of zeros, which prefers nobody.
-  return Number.isFinite(total) && total !== 0
-    ? solved.map((value) => value / total)
-    : solved.fill(1 / members);
+  return Number.isFinite(total) && total !== 0 ? solved.map((value) => value / total) : solved.fill(1 / members);
 }
 
 function softmax(scores: Float64Array): Float64Array {

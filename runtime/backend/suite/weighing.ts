@@ -11,7 +11,10 @@ const solved: Tolerance = { relative: 2e-6, of: "largest", reason: "weights of a
 export function weighingCases(): Case[] {
   const weigh = (name: string, batch: number, members: number, classes: number, fill: Fill = normal): Case => {
     const sketch = new Sketch(batch);
-    const nets = Array.from({ length: members }, (_, i) => sketch.images(`z${i}`, [batch, classes], { fill, poisoned: true }));
+    const nets = Array.from(
+      { length: members },
+      (_, i) => sketch.images(`z${i}`, [batch, classes], { fill, poisoned: true }),
+    );
     const scores = sketch.concat(nets, 1);
     const labels = sketch.add("oneHot", [sketch.labels(classes)], { classes }, [batch, classes]);
     const add = (rule: WeighAttrs["rule"], per: WeighAttrs["per"]): number =>
