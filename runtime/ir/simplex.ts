@@ -27,6 +27,9 @@ export const CONVERGED = 1e-12;
 /** Share of the slope before a step that may be left behind it with the other sign. */
 export const OVERSHOOT = 0.1;
 
+/** Share of the mean variance that is added to each: invisible in weights, and enough for nets that say the same. */
+export const RIDGE = 1e-12;
+
 /**
  * Convex weights α ≥ 0, Σ α = 1 with the least cross-entropy of Σ_i α_i z_i, summed over the images.
  *
@@ -118,12 +121,12 @@ export function errorCovariance({ members, samples, classes, score, target }: Sc
 }
 
 /**
- * Weights w = C⁻¹ 1 / (1ᵀ C⁻¹ 1), which make wᵀ C w least where Σ w = 1; they may be negative. 1e-8 · tr(C) / m is
+ * Weights w = C⁻¹ 1 / (1ᵀ C⁻¹ 1), which make wᵀ C w least where Σ w = 1; they may be negative. 1e-12 · tr(C) / m is
  * added to the diagonal, so that nets that say the same share their weight.
  */
 export function covarianceWeights(covariance: readonly (readonly number[])[]): Float64Array {
   const members = covariance.length;
-  const ridge = 1e-8 * covariance.reduce((trace, row, i) => trace + row[i]!, 0) / members;
+  const ridge = RIDGE * covariance.reduce((trace, row, i) => trace + row[i]!, 0) / members;
   const rows = covariance.map((row, i) => [...row.map((value, j) => (i === j ? value + ridge : value)), 1]);
   for (let k = 0; k < members; k++) {
     for (let i = k + 1; i < members; i++) {

@@ -13,7 +13,7 @@ import { add, demote, div, f64, fromInt, load, max, mul, promote, sub } from "..
 import { abs, gt, lt, min, neg, setExp } from "../assembler/f64.ts";
 import { Func, type Local } from "../assembler/func.ts";
 import { add as addInt, and, int, min as minInt, mul as mulInt, shr } from "../assembler/i32.ts";
-import { CONVERGED, NEWTON_STEPS, OVERSHOOT, PAIR_SWEEPS } from "../../../ir/simplex.ts";
+import { CONVERGED, NEWTON_STEPS, OVERSHOOT, PAIR_SWEEPS, RIDGE } from "../../../ir/simplex.ts";
 import { lanes } from "../layout.ts";
 import { type Kernel, kernel, laneBytes, numberBytes } from "./kernel.ts";
 
@@ -262,7 +262,7 @@ function addErrors(func: Func, source: Source, count: Int, covariance: readonly 
 /** C⁻¹ 1 / (1ᵀ C⁻¹ 1) by elimination; equal weights where there is no such thing. */
 function leastVariance(func: Func, covariance: readonly Row[]): Row {
   const size = covariance.length;
-  const ridge = func.let("ridge", mul(total(covariance.map((cells, i) => cells[i]!)), f64(1e-8 / size)));
+  const ridge = func.let("ridge", mul(total(covariance.map((cells, i) => cells[i]!)), f64(RIDGE / size)));
   const rows = covariance.map((cells, i) => [
     ...cells.map((cell, j) => func.let("cell", i === j ? add(cell, ridge) : cell)),
     func.let("right", f64(1)),
