@@ -156,6 +156,9 @@ class Built implements AnyPipeline {
   ensemble(target: EnsembleTarget = "minLogit", options: EnsembleOptions = {}): Built {
     this.#once("ensemble");
     checkPeers("ensemble()", this.spec, refusals.ensembleAlone);
+    if (this.spec.nets.filter(({ role }) => role === "peer").length < 2) {
+      refuse(SentenceError, "ensemble()", refusals.ensembleOfOne);
+    }
     return this.#say("ensemble", { target, ...options });
   }
 

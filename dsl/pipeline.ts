@@ -18,6 +18,7 @@ import type {
   Known,
   KnownSpot,
   Led,
+  MayEnsemble,
   MayFuse,
   MayLead,
   MayMutual,
@@ -100,10 +101,10 @@ export interface Sentence<K extends Known> extends AnyPipeline {
   /** Lets nets learn from each other's class scores; alone it is deep mutual learning. */
   mutual(this: MayMutual<K>, options?: MutualOptions): Pipeline<Says<K, "mutual">>;
   /** Makes one soft target of all peers, which each of them imitates (KDCL); `"minLogit"` unless said. */
-  ensemble(
-    this: NeedsPeers<K, "ensemble", typeof refusals.ensembleAlone>,
-    target?: EnsembleTarget,
-    options?: EnsembleOptions,
+  ensemble<const T extends EnsembleTarget = "minLogit">(
+    this: MayEnsemble<K>,
+    target?: T,
+    options?: EnsembleOptions<T>,
   ): Pipeline<Says<K, "ensemble">>;
   /** Whether every net sees an augmented view of its own (`"each"`) or all see the same (`"shared"`, the default). */
   views(views: Views): Pipeline<Says<K, "views">>;

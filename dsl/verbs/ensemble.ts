@@ -8,12 +8,13 @@ import { MissingRoleError, OptionError } from "../errors.ts";
 import type { LossGraph, Weight } from "../graph.ts";
 import { kl, supervision, term } from "../losses.ts";
 import type { Site } from "../method.ts";
+import { refusals, type Refused } from "../refused.ts";
 import { logits } from "../value.ts";
 import { type EnsembleTarget, errorWeightNames, soften, targets } from "./ensemble_target.ts";
 import { requireOneOf, requirePositive, requireWeight } from "./options.ts";
 
-/** Options of `ensemble()`. */
-export interface EnsembleOptions {
+/** Options of `ensemble()`; some belong to one target. */
+export interface EnsembleOptions<T extends EnsembleTarget = EnsembleTarget> {
   /** Temperature T of the divergence; 2 (Guo et al. 2020). */
   readonly temperature?: number;
   /** Factor λ of the divergence; 1 (Guo et al. 2020). */
@@ -21,12 +22,12 @@ export interface EnsembleOptions {
   /** Factor of the cross-entropy; 1. A public re-implementation has 1 − α here and α as the weight. */
   readonly labelWeight?: Weight;
   /** Whether `"linear"` weighs the peers for each sample or once for the batch; each sample. */
-  readonly per?: "sample" | "batch";
+  readonly per?: "linear" extends T ? "sample" | "batch" : Refused<typeof refusals.ensemblePer>;
   /**
    * Where `"general"` measures the peers' errors: after each epoch on the validation images, or on the batch; the
    * former (Guo et al. 2020). The paper holds out a part of the training images: say `withSplit()` of the dataset.
    */
-  readonly measureOn?: "validation" | "batch";
+  readonly measureOn?: "general" extends T ? "validation" | "batch" : Refused<typeof refusals.ensembleMeasure>;
 }
 
 /** What `ensemble()` means when nothing more is said. */
@@ -52,18 +53,15 @@ export function ensembleOptions(options: Partial<typeof ensembleDefaults> = {}):
   requireWeight("ensemble()", "labelWeight", settings.labelWeight);
   requireOneOf("ensemble()", "per", settings.per, ["sample", "batch"]);
   requireOneOf("ensemble()", "measureOn", settings.measureOn, ["validation", "batch"]);
-  requireOwn("per", settings.per, "sample", "linear", settings.target);
-  requireOwn("measureOn", settings.measureOn, "validation", "general", settings.target);
+  const { target, per, measureOn } = settings;
+  if (per !== "sample" && target !== "linear") refuseOption(refusals.ensemblePer, target);
+  if (measureOn !== "validation" && target !== "general") refuseOption(refusals.ensembleMeasure, target);
   return settings;
 }
 
 /** Refuses an option that changes nothing at this target. */
-function requireOwn(option: string, value: string, usual: string, owner: EnsembleTarget, target: EnsembleTarget): void {
-  if (value === usual || target === owner) return;
-  throw new OptionError(
-    `Cannot say ensemble("${target}"): ${option} "${value}" is an option of "${owner}", got it for "${target}". ` +
-      `Leave it out, or say ensemble("${owner}").`,
-  );
+function refuseOption(sentence: string, target: EnsembleTarget): never {
+  throw new OptionError(`Cannot say ensemble(): ${sentence}, got it for "${target}". Leave it out.`);
 }
 
 /**
@@ -92,10 +90,7 @@ export function lowerEnsemble(site: Site, options: Partial<typeof ensembleDefaul
   const { target, temperature, weight, labelWeight, measureOn } = settings;
   const { peers } = site;
   if (peers.length < 2) {
-    throw new MissingRoleError(
-      `Cannot lower ensemble(): it makes one target of at least two peers, got ${peers.length}. ` +
-        "Add members: cohort(..., 3) has two peers beside its leader.",
-    );
+    throw new MissingRoleError(`Cannot lower ensemble(): ${refusals.ensembleOfOne}, got ${peers.length}.`);
   }
   const goal = soften(peers, settings);
   const nets = peers.map(({ id }) => id);
