@@ -90,7 +90,7 @@ export function lowerEnsemble(site: Site, options: Partial<typeof ensembleDefaul
   const { target, temperature, weight, labelWeight, measureOn } = settings;
   const { peers } = site;
   if (peers.length < 2) {
-    throw new MissingRoleError(`Cannot lower ensemble(): ${refusals.ensembleOfOne}, got ${peers.length}.`);
+    throw new MissingRoleError(`Cannot lower the sentence: ${refusals.ensembleOfOne}, got ${peers.length}.`);
   }
   const goal = soften(peers, settings);
   const nets = peers.map(({ id }) => id);

@@ -22,8 +22,8 @@ export interface ScoreTable {
 export const NEWTON_STEPS = 60;
 /** Passes over all pairs in one quadratic problem, at most. */
 export const PAIR_SWEEPS = 200;
-/** A Newton step below this ends the search. */
-export const CONVERGED = 1e-12;
+/** A Newton step below this is the last one: it squares what is left, and rounding would not let a search go further. */
+export const CONVERGED = 1e-8;
 /** Share of the slope before a step that may be left behind it with the other sign. */
 export const OVERSHOOT = 0.1;
 
@@ -34,7 +34,7 @@ export const RIDGE = 1e-12;
  * Convex weights α ≥ 0, Σ α = 1 with the least cross-entropy of Σ_i α_i z_i, summed over the images.
  *
  * Newton's method: each step minimises the quadratic model over the simplex, pair by pair in closed form, and is halved
- * while it overshoots. Steps end below 1e-12, so α is good to about 1e-10 wherever the loss determines it.
+ * while it overshoots. The last step is below 1e-8, so α is good to about 1e-12 wherever the loss determines it.
  */
 export function simplexWeights(table: ScoreTable): Float64Array {
   const { members } = table;
