@@ -61,7 +61,10 @@ interface Quadratic {
   readonly hessian: readonly Float64Array[];
 }
 
-/** First and second derivatives of the summed cross-entropy: E_p[z_i] − z_i[y], and the covariance of z under p. */
+/**
+ * First and second derivatives of the summed cross-entropy: E_p[z_i − z_i[y]], and the covariance of z under p. Scores
+ * are taken above that of the label, so that both vanish without rounding where the label has all the probability.
+ */
 function quadratic({ members, samples, classes, score, target }: ScoreTable, weights: Float64Array): Quadratic {
   const gradient = new Float64Array(members);
   const hessian = Array.from({ length: members }, () => new Float64Array(members));
@@ -71,12 +74,19 @@ function quadratic({ members, samples, classes, score, target }: ScoreTable, wei
       (_, k) => weights.reduce((sum, weight, i) => sum + weight * score(s, i, k), 0),
     );
     const p = softmax(mixed);
-    const mean = weights.map((_, i) => p.reduce((sum, share, k) => sum + share * score(s, i, k), 0));
+    const label = weights.map((_, i) => {
+      let own = 0;
+      for (let k = 0; k < classes; k++) own += target(s, k) * score(s, i, k);
+      return own;
+    });
+    const mean = label.map((own, i) => p.reduce((sum, share, k) => sum + share * (score(s, i, k) - own), 0));
     for (let i = 0; i < members; i++) {
-      for (let k = 0; k < classes; k++) gradient[i]! -= target(s, k) * score(s, i, k);
       gradient[i]! += mean[i]!;
       for (let j = 0; j < members; j++) {
-        const product = p.reduce((sum, share, k) => sum + share * score(s, i, k) * score(s, j, k), 0);
+        const product = p.reduce(
+          (sum, share, k) => sum + share * (score(s, i, k) - label[i]!) * (score(s, j, k) - label[j]!),
+          0,
+        );
         hessian[i]![j]! += product - mean[i]! * mean[j]!;
       }
     }

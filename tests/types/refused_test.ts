@@ -3,6 +3,7 @@ import {
   ClassCountError,
   CohortError,
   MissingRoleError,
+  OptionError,
   SentenceError,
   UnknownNameError,
   UnknownSpotError,

@@ -1,14 +1,13 @@
 /** One function a primitive: tensors inside to a tensor inside. @module */
 
 import type { NodeOf, Primitive } from "../../ir/node.ts";
-import { weighTables } from "../../ir/weigh.ts";
 import { averagePool, averagePoolInput, conv2d, conv2dFilter, conv2dInput, maxPool, maxPoolInput } from "./convolve.ts";
 import { insideAxis, insidePermutation, insideShape, type Tensor, type Tf, toBorder, toInside } from "./layout.ts";
 import { batchNorm, batchNormInput, batchNormSums, batchStats } from "./norm.ts";
 import { indicator, type Instruction, runInstructions } from "./scalars.ts";
 
-/** Primitives that compute. */
-export type Computing = Exclude<Primitive, "parameter" | "buffer" | "input" | "uniform" | "constant">;
+/** Primitives that compute on the device; `weigh` is searched for on the host, see the runner. */
+export type Computing = Exclude<Primitive, "parameter" | "buffer" | "input" | "uniform" | "constant" | "weigh">;
 
 /** What a kernel is given beside its tensors. */
 export interface Call<P extends Computing> {
@@ -42,11 +41,6 @@ export const kernels: { readonly [P in Computing]: Kernel<P> } = {
     batchNormInput(tf, [g!, x!, stats!, gamma!, sums!], attrs.epsilon),
   oneHot: ({ tf, attrs }, [labels]) => oneHot(tf, labels!, attrs.classes),
   kthSmallest: ({ tf, attrs }, [x]) => kthSmallest(tf, x!, attrs.k),
-  // The search runs on the host: a few numbers a step, read back once.
-  weigh: ({ tf, attrs, shape }, [scores, labels]) => {
-    const [count, classes] = labels!.shape as [number, number];
-    return tf.tensor(weighTables(attrs, scores!.dataSync(), labels!.dataSync(), classes, count), shape, "float32");
-  },
   concat: ({ tf, attrs }, parts) => tf.concat([...parts], insideAxis(attrs.axis, parts[0]!.shape.length)),
   slice: ({ tf, attrs }, [x]) => {
     const axis = insideAxis(attrs.axis, x!.shape.length);

@@ -148,7 +148,7 @@ function setModel(
   hessian: readonly Row[],
 ): void {
   clear(func, [...gradient, ...new Set(hessian.flat())]);
-  const [z, mean] = [row(func, "z", members), row(func, "mean", members)];
+  const [z, own, mean] = ["z", "own", "mean"].map((name) => row(func, name, members)) as [Row, Row, Row];
   const products = symmetric(func, "product", members);
   const [top, mixed, power, sum] = ["top", "mixed", "power", "sum"].map((name) => func.local("f64", name)) as [
     Local<"f64">,
@@ -164,28 +164,30 @@ function setModel(
   };
   func.for("s", from, to, (sample) => {
     func.set(pointer, laneOf(scores, sample, members * classes));
+    func.set(share, laneOf(labels, sample, classes));
     func.set(top, f64(-Infinity));
+    clear(func, own);
     func.times(classes, () => {
       mix();
       func.set(top, max(top, mixed));
+      const target = func.let("target", promote(load(share)));
+      own.forEach((cell, i) => func.set(cell, add(cell, mul(target, z[i]!))));
       func.bump(pointer, laneBytes);
+      func.bump(share, laneBytes);
     });
     func.bump(pointer, -classes * laneBytes);
-    func.set(share, laneOf(labels, sample, classes));
     clear(func, [sum, ...mean, ...new Set(products.flat())]);
     func.times(classes, () => {
       mix();
       setExp(func, power, sub(mixed, top));
       func.set(sum, add(sum, power));
-      const target = func.let("target", promote(load(share)));
+      z.forEach((cell, i) => func.set(cell, sub(cell, own[i]!)));
       each(members, (i, j) => {
         const cell = products[i]![j]!;
         func.set(cell, add(cell, mul(power, mul(z[i]!, z[j]!))));
       }, (i) => i);
       mean.forEach((cell, i) => func.set(cell, add(cell, mul(power, z[i]!))));
-      gradient.forEach((cell, i) => func.set(cell, sub(cell, mul(target, z[i]!))));
       func.bump(pointer, laneBytes);
-      func.bump(share, laneBytes);
     });
     mean.forEach((cell, i) => {
       func.set(cell, div(cell, sum));
