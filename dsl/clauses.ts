@@ -35,7 +35,7 @@ export type Verb = typeof verbOrder[number];
 const options = {
   branches: [same, undefined],
   mutual: [mutualOptions, []],
-  ensemble: [ensembleOptions, []],
+  ensemble: [ensembleOptions, ["per", "measureOn"]],
   use: [same, undefined],
   diversify: [diversifyOptions, []],
   fuse: [fuseOptions, ["at"]],

@@ -31,32 +31,41 @@ export interface EnsembleOptions<T extends EnsembleTarget = EnsembleTarget> {
 }
 
 /** What `ensemble()` means when nothing more is said. */
-export const ensembleDefaults: Required<EnsembleOptions> & { readonly target: EnsembleTarget } = Object.freeze({
+export const ensembleDefaults: EnsembleSettings = Object.freeze({
   target: "minLogit",
   temperature: 2,
   weight: 1,
   labelWeight: 1,
-  per: "sample",
-  measureOn: "validation",
 });
+
+/** Options of `ensemble()` with its target, everything filled in that belongs to it. */
+export interface EnsembleSettings extends Required<Omit<EnsembleOptions, "per" | "measureOn">> {
+  /** How the target is made. */
+  readonly target: EnsembleTarget;
+  /** Of `"linear"` only. */
+  readonly per?: "sample" | "batch";
+  /** Of `"general"` only. */
+  readonly measureOn?: "validation" | "batch";
+}
 
 /**
  * The options with everything filled in.
  *
  * @throws {OptionError} If one is outside its range, or belongs to another target.
  */
-export function ensembleOptions(options: Partial<typeof ensembleDefaults> = {}): typeof ensembleDefaults {
+export function ensembleOptions(options: Partial<EnsembleSettings> = {}): EnsembleSettings {
   const settings = { ...ensembleDefaults, ...options };
-  requireOneOf("ensemble()", "target", settings.target, targets);
+  const { target, per, measureOn } = settings;
+  requireOneOf("ensemble()", "target", target, targets);
   requirePositive("ensemble()", "temperature", settings.temperature);
   requireWeight("ensemble()", "weight", settings.weight);
   requireWeight("ensemble()", "labelWeight", settings.labelWeight);
-  requireOneOf("ensemble()", "per", settings.per, ["sample", "batch"]);
-  requireOneOf("ensemble()", "measureOn", settings.measureOn, ["validation", "batch"]);
-  const { target, per, measureOn } = settings;
-  if (per !== "sample" && target !== "linear") refuseOption(refusals.ensemblePer, target);
-  if (measureOn !== "validation" && target !== "general") refuseOption(refusals.ensembleMeasure, target);
-  return settings;
+  if (per !== undefined && target !== "linear") refuseOption(refusals.ensemblePer, target);
+  if (measureOn !== undefined && target !== "general") refuseOption(refusals.ensembleMeasure, target);
+  if (per !== undefined) requireOneOf("ensemble()", "per", per, ["sample", "batch"]);
+  if (measureOn !== undefined) requireOneOf("ensemble()", "measureOn", measureOn, ["validation", "batch"]);
+  if (target === "linear") return { ...settings, per: per ?? "sample" };
+  return target === "general" ? { ...settings, measureOn: measureOn ?? "validation" } : settings;
 }
 
 /** Refuses an option that changes nothing at this target. */
@@ -85,7 +94,7 @@ function refuseOption(sentence: string, target: EnsembleTarget): never {
  * Source: Guo, Wang, Wu, Liang, Wang 2020 (KDCL), section 3. Their code is not public. Not fixed there: whether α is
  * per sample or per batch, the size of the held-out part, and w of the first epoch.
  */
-export function lowerEnsemble(site: Site, options: Partial<typeof ensembleDefaults> = {}): Partial<LossGraph> {
+export function lowerEnsemble(site: Site, options: Partial<EnsembleSettings> = {}): Partial<LossGraph> {
   const settings = ensembleOptions(options);
   const { target, temperature, weight, labelWeight, measureOn } = settings;
   const { peers } = site;

@@ -22,14 +22,14 @@ export type EnsembleTarget = typeof targets[number];
 export interface TargetOptions {
   /** How it is made. */
   readonly target: EnsembleTarget;
-  /** Whether convex weights are those of a sample or of the batch. */
-  readonly per: "sample" | "batch";
-  /** Where the covariance of errors is measured. */
-  readonly measureOn: "validation" | "batch";
+  /** Whether convex weights are those of a sample or of the batch; of a sample unless said. */
+  readonly per?: "sample" | "batch";
+  /** Where the covariance of errors is measured; on validation images unless said. */
+  readonly measureOn?: "validation" | "batch";
 }
 
 /** The cut target of these nets, class scores [B, K]. */
-export function soften(nets: readonly NetRef[], { target, per, measureOn }: TargetOptions): Value<"logits"> {
+export function soften(nets: readonly NetRef[], { target, per = "sample", measureOn }: TargetOptions): Value<"logits"> {
   const scores = nets.map(logits);
   switch (target) {
     case "naive":
