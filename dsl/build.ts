@@ -23,7 +23,8 @@ import { classClash, idlePause, refusals, saidTwice } from "./refused.ts";
 import { siteOf } from "./site.ts";
 import type { Clause, NetSpec, Spec } from "./spec.ts";
 import { type TrainOptions, trainSpec } from "./train.ts";
-import type { EnsembleOptions, EnsembleTarget } from "./verbs/ensemble.ts";
+import type { EnsembleOptions } from "./verbs/ensemble.ts";
+import type { EnsembleTarget } from "./verbs/ensemble_target.ts";
 import { freshRoles, orderedEdges, rolesOf, taken } from "./edges.ts";
 import { type Views, withViews } from "./verbs/views.ts";
 
@@ -164,6 +165,9 @@ class Built implements AnyPipeline {
   ensemble(target: EnsembleTarget = "minLogit", options: EnsembleOptions = {}): Built {
     this.#once("ensemble");
     checkPeers("ensemble()", this.spec, refusals.ensembleAlone);
+    if (this.spec.nets.filter(({ role }) => role === "peer").length < 2) {
+      refuse(SentenceError, "ensemble()", refusals.ensembleOfOne);
+    }
     return this.#say("ensemble", { target, ...options });
   }
 

@@ -36,7 +36,7 @@ export type Verb = typeof verbOrder[number];
 const options = {
   branches: [branchesOptions, ["from", "leader"]],
   mutual: [mutualOptions, []],
-  ensemble: [ensembleOptions, []],
+  ensemble: [ensembleOptions, ["per", "measureOn"]],
   use: [same, undefined],
   diversify: [diversifyOptions, []],
   fuse: [fuseOptions, ["at"]],

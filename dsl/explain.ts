@@ -132,6 +132,10 @@ function graphSections(graph: LossGraph): readonly string[] {
     ),
     section("Evaluated beside the members", graph.heads.map(({ name }) => [name])),
     section("Watched", graph.watches.map(({ name }) => [name])),
+    section(
+      "Measured after each epoch, on validation images",
+      (graph.measures ?? []).flatMap(({ nets, names }) => names.map((name, i) => [name, `weight of ${nets[i]}`])),
+    ),
     section("Switches", graph.switches.map(({ pauses }) => [`${pauses} pauses where its rule holds`])),
     section("Order of updates", graph.phases.map((phase, i) => [`phase ${i + 1}`, phase.join(", ")])),
   ];

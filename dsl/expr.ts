@@ -7,7 +7,7 @@
  * @module
  */
 
-import { constant, type Kind, node, type ScalarFunction, type Value } from "./value.ts";
+import { constant, type Kind, labels, node, type ScalarFunction, type Value } from "./value.ts";
 
 /** A value or a number. */
 export type Operand = Value | number;
@@ -201,4 +201,21 @@ export function average<K extends Kind>(values: readonly Value<K>[]): Value<K> {
 /** Each sample divided by max(its L2 norm, 1e-12), as PyTorch's `normalize`. */
 export function normalize<K extends Kind>(x: Value<K>, axes: readonly number[]): Value<K> {
   return div(x, maximum(sqrt(sumOver(square(x), axes)), 1e-12));
+}
+/** Where `test` is not 0 the one value, else the other; `test` has one number a sample, or a row [B, 1]. */
+export function choose<K extends Kind>(test: Value, one: Value<K>, other: Value<K>): Value<K> {
+  return node("select", one.kind, [test, one, other]);
+}
+/**
+ * Weights of nets from their class scores, [B, m] or per batch [1, m]; no gradient.
+ *
+ * - `"simplex"`: α ≥ 0, Σ α = 1 with the least cross-entropy of Σ_i α_i z_i, of each sample or of the batch;
+ * - `"covariance"` (per batch): w = C⁻¹ 1 / (1ᵀ C⁻¹ 1), C the covariance of the errors softmax(z_i) − labels.
+ */
+export function weigh(
+  scores: readonly Value<"logits">[],
+  rule: "simplex" | "covariance",
+  per: "sample" | "batch",
+): Value<"tensor"> {
+  return node("weigh", "tensor", [...scores, labels], { rule, per });
 }

@@ -82,6 +82,19 @@ export interface Watch {
   readonly value: Value;
 }
 
+/**
+ * Weights of nets that the trainer measures after every epoch on held-out images: C⁻¹ 1 / (1ᵀ C⁻¹ 1) with the
+ * covariance C of the nets' errors softmax(z_i) − y, running statistics. 1 / m in the first epoch.
+ */
+export interface Measure {
+  /** What is measured; the only kind so far. */
+  readonly kind: "errorWeights";
+  /** Nets that are weighed. */
+  readonly nets: readonly string[];
+  /** Name of each net's weight, for `measured()`. */
+  readonly names: readonly string[];
+}
+
 /** A classifier evaluated beside the members, e.g. the fusion head. */
 export interface Head {
   /** Unique name, shown beside the members. */
@@ -120,6 +133,8 @@ export interface LossGraph {
   readonly switches: readonly Switch[];
   /** Quantities that are only looked at. */
   readonly watches: readonly Watch[];
+  /** Quantities measured once an epoch on held-out images; none unless said. */
+  readonly measures?: readonly Measure[];
   /** Classifiers beside the members. */
   readonly heads: readonly Head[];
   /** Groups in order of update, phase by phase; every learner once. */
@@ -154,6 +169,8 @@ export function mergeGraphs(graphs: readonly Partial<LossGraph>[]): LossGraph {
   unique("term", terms.map((term) => term.name));
   unique("module", aux.map((module) => module.id));
   unique("head", heads.map((head) => head.name));
+  const measures = all((graph) => graph.measures);
+  unique("measured value", measures.flatMap(({ names }) => names));
   const said = graphs.flatMap((graph) => graph.phases ?? []);
   const listed = new Set(said.flat());
   const rest = [...new Set(terms.flatMap((term) => term.learners))].filter((learner) => !listed.has(learner));
@@ -168,6 +185,7 @@ export function mergeGraphs(graphs: readonly Partial<LossGraph>[]): LossGraph {
     aux,
     switches: all((graph) => graph.switches),
     watches: all((graph) => graph.watches),
+    ...(measures.length === 0 ? {} : { measures }),
     heads,
     phases: Object.freeze(phases.map((phase) => Object.freeze([...phase]))),
     ...trunksOf(all((graph) => graph.trunks)),

@@ -99,6 +99,13 @@ export type MayFuse<K extends Known> = "leader" extends keyof K["taps"] ? number
   : K["size"] extends 0 | 1 | 2 ? Refused<typeof refusals.fuseOfOne>
   : Once<K, "fuse">
   : Refused<typeof refusals.fuseWithoutLeader>;
+/** Guard of `ensemble()`: a target is made of two peers or more. */
+export type MayEnsemble<K extends Known> = "peer" extends keyof K["taps"]
+  ? number extends K["size"] ? Once<K, "ensemble">
+  : "leader" extends keyof K["taps"]
+    ? K["size"] extends 0 | 1 | 2 ? Refused<typeof refusals.ensembleOfOne> : Once<K, "ensemble">
+  : Once<K, "ensemble">
+  : Refused<typeof refusals.ensembleAlone>;
 /** Guard of `mutual()`: a net alone has nobody to learn from. */
 export type MayMutual<K extends Known> = K["size"] extends 1 ? Refused<typeof refusals.mutualAlone> : Once<K, "mutual">;
 /** Guard of `switch()` on teacher and student. */

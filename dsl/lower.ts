@@ -29,7 +29,7 @@ type Lowering = (site: Site, clause: Clause, methods: readonly Method[]) => Part
 const lowerings = {
   branches: (site, { options }) => lowerBranches(site, options),
   mutual: (site, { options }) => lowerMutual(site, options as unknown as MutualOptions),
-  ensemble: lowerEnsemble,
+  ensemble: (site, { options }) => lowerEnsemble(site, options as Parameters<typeof lowerEnsemble>[1]),
   use: (site, clause, methods) => methodOf(clause, methods).lower(site),
   diversify: (site, { options }) => lowerDiversify(site, options as unknown as DiversifyOptions),
   fuse: (site, { options }) => lowerFuse(site, options as unknown as FuseOptions<string>),

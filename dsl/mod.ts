@@ -39,6 +39,7 @@ export * from "./value.ts";
 export * from "./verbs/branches.ts";
 export * from "./verbs/diversify.ts";
 export * from "./verbs/ensemble.ts";
+export { type EnsembleTarget } from "./verbs/ensemble_target.ts";
 export * from "./verbs/fuse.ts";
 export * from "./verbs/leader.ts";
 export * from "./verbs/mutual.ts";

@@ -21,7 +21,7 @@ import { refusals } from "./refused.ts";
 import { checkSpec } from "./spec_shape.ts";
 import type { Clause, NetSpec, Spec } from "./spec.ts";
 import { isOutside } from "./verbs/branches.ts";
-import type { EnsembleTarget } from "./verbs/ensemble.ts";
+import type { EnsembleTarget } from "./verbs/ensemble_target.ts";
 
 /** What the names of a spec stand for. A function is called with the recorded options. */
 export interface Values {

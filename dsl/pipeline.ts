@@ -18,6 +18,7 @@ import type {
   Known,
   KnownSpot,
   Led,
+  MayEnsemble,
   MayFuse,
   MayLead,
   MayMutual,
@@ -32,7 +33,8 @@ import type { refusals } from "./refused.ts";
 import type { Spec } from "./spec.ts";
 import type { TrainOptions } from "./train.ts";
 import type { DiversifyOptions } from "./verbs/diversify.ts";
-import type { EnsembleOptions, EnsembleTarget } from "./verbs/ensemble.ts";
+import type { EnsembleOptions } from "./verbs/ensemble.ts";
+import type { EnsembleTarget } from "./verbs/ensemble_target.ts";
 import type { FuseOptions } from "./verbs/fuse.ts";
 import type { LeaderOptions } from "./verbs/leader.ts";
 import type { MutualOptions } from "./verbs/mutual.ts";
@@ -99,14 +101,11 @@ export interface Sentence<K extends Known> extends AnyPipeline {
   ): Pipeline<Says<K, "selfDistill">>;
   /** Lets nets learn from each other's class scores; alone it is deep mutual learning. */
   mutual(this: MayMutual<K>, options?: MutualOptions): Pipeline<Says<K, "mutual">>;
-  /**
-   * Makes one soft target of all peers (KDCL). It is recorded and checked; lowering it is refused until its targets
-   * exist.
-   */
-  ensemble(
-    this: NeedsPeers<K, "ensemble", typeof refusals.ensembleAlone>,
-    target?: EnsembleTarget,
-    options?: EnsembleOptions,
+  /** Makes one soft target of all peers, which each of them imitates (KDCL); `"minLogit"` unless said. */
+  ensemble<const T extends EnsembleTarget = "minLogit">(
+    this: MayEnsemble<K>,
+    target?: T,
+    options?: EnsembleOptions<T>,
   ): Pipeline<Says<K, "ensemble">>;
   /** Whether every net sees an augmented view of its own (`"each"`) or all see the same (`"shared"`, the default). */
   views(views: Views): Pipeline<Says<K, "views">>;

@@ -69,6 +69,7 @@ export type ValueOp =
   | "poolTo"
   | "resizeTo"
   | "diagonal"
+  | "weigh"
   | "logSoftmax"
   | "crossEntropy"
   | "kl";

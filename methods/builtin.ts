@@ -15,6 +15,7 @@ import { ffl } from "./ffl.ts";
 import { ffsd } from "./ffsd.ts";
 import { fitnet } from "./fitnet.ts";
 import { kd } from "./kd.ts";
+import { kdcl } from "./kdcl.ts";
 import { labelSmoothing } from "./label_smoothing.ts";
 import { nst } from "./nst.ts";
 import { okddip } from "./okddip.ts";
@@ -39,6 +40,7 @@ export const builtinMethods: NonNullable<Values["methods"]> = Object.freeze({
   ffsd,
   fitnet,
   kd,
+  kdcl,
   labelSmoothing,
   nst,
   okddip,

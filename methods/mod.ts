@@ -21,6 +21,7 @@ export { dml, type DmlNeeds } from "./dml.ts";
 export { ffl, fflDefaults, type FflNeeds, type FflOptions } from "./ffl.ts";
 export { ffsd, ffsdDefaults, type FfsdNeeds, type FfsdOptions } from "./ffsd.ts";
 export { fitnet, type FitnetOptions, hintLoss } from "./fitnet.ts";
+export { kdcl, type KdclNeeds, type KdclOptions } from "./kdcl.ts";
 export { kd, type KdNeeds, type KdOptions } from "./kd.ts";
 export { okddip, okddipDefaults, type OkddipNeeds, type OkddipOptions } from "./okddip.ts";
 export { one, oneDefaults, type OneNeeds, type OneOptions } from "./one.ts";

@@ -8,6 +8,7 @@ import type { Arch } from "../../dsl/arch.ts";
 import { archFromNet } from "../../dsl/archs/from_options.ts";
 import type { LossGraph } from "../../dsl/graph.ts";
 import type { AnyPipeline } from "../../dsl/pipeline.ts";
+import type { Numbers } from "../../runtime/backend/backend.ts";
 import type { RecordedNet, Trace } from "./trace_format.ts";
 
 /** A step as adapters read it. */
@@ -18,6 +19,8 @@ export interface StepView {
   readonly weights: Readonly<Record<string, number>>;
   /** Mean over the batch of a watched quantity. */
   watched(name: string): number;
+  /** All numbers of an output: `watch/<name>`, `logits/<net>`. */
+  values(output: string): Numbers;
 }
 
 /** Class scores that a recording has in one tensor. */
@@ -44,8 +47,14 @@ export interface Replay {
   terms(step: StepView): Readonly<Record<string, number>>;
   /** The scores behind a recorded key such as `student0`. */
   scores(key: string): Scores | undefined;
-  /** The recording's decisions from a step of ours. */
+  /** The recording's decisions from a step of ours, which have to be the same. */
   decisions?(step: StepView): Readonly<Record<string, unknown>>;
+  /** Those among the recording's decisions that are real numbers, flat; they have to be near. */
+  measurements?(step: StepView): Readonly<Record<string, Numbers>>;
+  /** Watched values that the recording holds as tensors `itK/NAME`. */
+  readonly tensors?: readonly string[];
+  /** Number of views: net j sees batch k + j in iteration k, with the labels of batch k. One for all unless said. */
+  readonly views?: number;
   /** Weights that the recording lists beside its terms: ours and theirs. */
   readonly coefficients?: Readonly<Record<string, readonly [ours: number, recorded: number]>>;
   /** Error of terms allowed against float64; 1e-8 unless said. */

@@ -12,6 +12,7 @@ import { ffsdTrace } from "./adapters/ffsd.ts";
 import { kdTrace } from "./adapters/kd.ts";
 import { okddipTrace } from "./adapters/okddip.ts";
 import { mdistillerTrace } from "./adapters/mdistiller.ts";
+import { kdclTrace } from "./adapters/kdcl.ts";
 import { vanillaTrace } from "./adapters/vanilla.ts";
 
 /** One adapter a method; a method without one is not compared yet. */
@@ -28,4 +29,5 @@ export const adapters: ReadonlyMap<string, Adapter> = new Map<string, Adapter>([
   ["ONE", branchesTrace],
   ["OKDDip-branch", okddipTrace],
   ["OKDDip-network", okddipTrace],
+  ...["naive", "linear", "minlogit", "general", "mean"].map((target) => [`KDCL-${target}`, kdclTrace] as const),
 ]);

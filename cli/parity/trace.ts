@@ -24,7 +24,7 @@ import {
 } from "./replay.ts";
 import { largestError, median, type Outcome, Report } from "./report.ts";
 import { EXACT, type Spread, termError, type TraceRules, traceRules } from "./rules.ts";
-import type { Trace, TraceFiles } from "./trace_format.ts";
+import type { RecordedIteration, Trace, TraceFiles } from "./trace_format.ts";
 
 /** How a trace is replayed. */
 export interface TraceOptions {
@@ -97,15 +97,20 @@ class Comparison {
   }
 
   async #step(session: Session, k: number): Promise<StepView> {
-    const { images, labels } = batchAt(this.#trace, this.#files.batches, k);
+    const { labels } = batchAt(this.#trace, this.#files.batches, k);
+    const images = Array.from(
+      { length: this.#replay.views ?? 1 },
+      (_, view) => batchAt(this.#trace, this.#files.batches, k + view).images,
+    );
     const { weights, rates } = feedOf(session.compiled, this.#replay);
-    const { terms } = await session.step({ count: labels.length, images: [images], labels, weights, rates });
-    const watched: Record<string, number> = {};
-    for (const { name } of session.compiled.plan.graph.watches) {
-      const values = await session.readStep(`watch/${name}`);
-      watched[name] = checkSums(values).sum / values.length;
+    const { terms } = await session.step({ count: labels.length, images, labels, weights, rates });
+    const outputs = new Map<string, Numbers>();
+    for (const output of Object.keys(session.compiled.step.outputs)) {
+      if (/^(watch|logits)\//.test(output)) outputs.set(output, await session.readStep(output));
     }
-    return { terms, weights, watched: (name) => watched[name] ?? NaN };
+    const values = (output: string): Numbers => outputs.get(output) ?? Float64Array.of(NaN);
+    const watched = (name: string): number => checkSums(values(`watch/${name}`)).sum / values(`watch/${name}`).length;
+    return { terms, weights, watched, values };
   }
 
   async #gradients(compiled: Compiled, initial: ReadonlyMap<string, Float32Array>): Promise<void> {
@@ -157,13 +162,27 @@ class Comparison {
         this.report.add(`iteration ${k + 1} term ${name}`, termError(mine, value), this.#rules.terms(k, count));
       } else if (weightless.size === 0) this.report.fail(`iteration ${k + 1} term ${name} does not exist here`);
     }
-    const decisions = this.#trace.iterations[k]!.decisions;
-    if (decisions !== undefined) {
-      this.report.same(`iteration ${k + 1} decisions`, this.#replay.decisions?.(step), decisions);
+    this.#decisions(step, k, recorded.decisions, this.#rules.terms(k, count));
+    for (const name of this.#replay.tensors ?? []) {
+      const values = Float64Array.from(step.values(`watch/${name}`));
+      this.#compareScores(`iteration ${k + 1} ${name}`, `it${k}/${name}`, values, this.#rules.logits(k));
     }
     for (const key of this.#keys(`it${k}/logits/`)) {
       const scores = await this.#scores(key, (name) => session.readStep(`logits/${name}`));
       this.#compareScores(`iteration ${k + 1} logits ${key}`, `it${k}/logits/${key}`, scores, this.#rules.logits(k));
+    }
+  }
+
+  /** Choices are the same; numbers are near: weights follow from a flat optimum, so float32 has to be less near. */
+  #decisions(step: StepView, k: number, recorded: RecordedIteration["decisions"], tolerance: number): void {
+    if (recorded === undefined) return;
+    const numbers = this.#replay.measurements?.(step) ?? {};
+    const choices = Object.fromEntries(Object.entries(recorded).filter(([name]) => numbers[name] === undefined));
+    this.report.same(`iteration ${k + 1} decisions`, this.#replay.decisions?.(step) ?? {}, choices);
+    for (const [name, values] of Object.entries(numbers)) {
+      const theirs = [recorded[name]].flat(2) as number[];
+      const allowed = this.#backend.precision === "float64" ? tolerance : Math.max(1e-3, tolerance);
+      this.report.add(`iteration ${k + 1} ${name}`, largestError(values, theirs), allowed);
     }
   }
 

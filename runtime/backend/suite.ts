@@ -26,6 +26,7 @@ import { fusingCases } from "./suite/fusing.ts";
 import { matmulCases, reductionCases } from "./suite/linear.ts";
 import { choosingCases, movingCases, outputCases } from "./suite/moving.ts";
 import { convolutionCases, normCases, poolingCases, singleImageNorm } from "./suite/spatial.ts";
+import { weighingCases } from "./suite/weighing.ts";
 import { effectCases, segmentCases } from "./suite/stateful.ts";
 
 export type { Case, CaseRun, Tolerance } from "./suite/case.ts";
@@ -55,6 +56,7 @@ export function backendSuite(): readonly Case[] {
     singleImageNorm(),
     ...movingCases(),
     ...choosingCases(),
+    ...weighingCases(),
     ...outputCases(),
     ...effectCases(),
     ...segmentCases(),

@@ -32,11 +32,14 @@ export function printGraph(graph: LossGraph): string {
     `${module.id}${module.group === module.id ? "" : ` of ${module.group}`}${printOptions(module.optimizer)}`,
     ...module.stages.map(({ spot, layers }) => `  ${spot}: ${layers.map(printLayer).join(", ")}`),
   ]);
+  const measures = (graph.measures ?? []).flatMap(({ nets, names }) =>
+    names.map((name, i) => `${name} = weight of ${nets[i]} by the covariance of errors`)
+  );
   const phases = graph.phases.map((phase, index) => `${index + 1}: ${phase.join(", ")}`);
   const trunks = (graph.trunks ?? []).map(({ id, nets, from, scale }) =>
     `${id} of ${nets.join(", ")} up to ${from}${scale === undefined ? "" : `, gradients × ${scale}`}`
   );
-  const parts = { values: values.lines, terms, trunks, modules, switches, watches, heads, phases };
+  const parts = { values: values.lines, terms, trunks, modules, switches, watches, measures, heads, phases };
   return sections(parts);
 }
 

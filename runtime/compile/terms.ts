@@ -11,7 +11,7 @@ import type { Mode, Value } from "../../dsl/value.ts";
 import { GraphBuilder } from "../ir/builder.ts";
 import { call, input as operand, value } from "../ir/expr.ts";
 import { sizeOf } from "../ir/node.ts";
-import type { Pair } from "../ir/node.ts";
+import type { Pair, WeighAttrs } from "../ir/node.ts";
 import { ModuleRunner } from "./net.ts";
 import { diagonal, poolMap, resizeMap } from "./resize.ts";
 import { ownerOf, type Plan, type PlannedModule } from "./resolve.ts";
@@ -115,6 +115,11 @@ export class Translator {
         return resizeMap(b, of(0), b.shape(of(1)).slice(2) as [number, number]);
       case "diagonal":
         return diagonal(b, b.shape(of(0))[0]!, number("offset"));
+      case "weigh": {
+        const nets = v.of.slice(0, -1).map((scores) => this.value(scores));
+        const attrs = { members: nets.length, ...v.attrs as Pick<WeighAttrs, "rule" | "per"> };
+        return b.weigh(b.concat(nets, 1), of(nets.length), attrs);
+      }
       case "logSoftmax":
         return this.#logSoftmax(of(0), number("temperature"));
       case "crossEntropy":

@@ -34,6 +34,7 @@ export function verifyGraph(graph: LossGraph): void {
   for (const { pauses } of graph.switches) {
     if (!learners.has(pauses)) fail(`${pauses} pauses, but learns from no term`);
   }
+  unique((graph.measures ?? []).flatMap(({ names }) => names), (name) => fail(`${name} is measured twice`));
 }
 
 /**
@@ -52,6 +53,11 @@ export function verifyPlan(plan: Plan): void {
     if (updates.some((candidate) => candidate.id !== group)) {
       fail(`${id} belongs to ${group}, but another group updates it`);
     }
+  }
+  for (const { nets, names } of plan.graph.measures ?? []) {
+    const stranger = nets.find((net) => !plan.modules.some(({ id, kind }) => id === net && kind === "net"));
+    if (stranger !== undefined) fail(`${stranger} is measured, but is no net`);
+    if (nets.length === 0 || nets.length !== names.length) fail(`${nets.length} nets are measured as ${names.length}`);
   }
   for (const { id, phase } of plan.groups) {
     if (plan.graph.phases[phase]?.includes(id) !== true) fail(`group ${id} updates outside its phase`);

@@ -6,7 +6,7 @@
 
 import { ShapeError } from "../../dsl/errors.ts";
 import { call, type Expr, input as operand, value } from "./expr.ts";
-import { type ConvAttrs, type Pair, type PoolAttrs, type Shape, sizeOf } from "./node.ts";
+import { type ConvAttrs, type Pair, type PoolAttrs, type Shape, sizeOf, type WeighAttrs } from "./node.ts";
 import { NodeTable } from "./node_table.ts";
 
 /** A growing graph. Nodes are named by id. */
@@ -200,6 +200,19 @@ export class GraphBuilder extends NodeTable {
       );
     }
     return this.add("kthSmallest", [x], { k }, [rows, 1], this.node(x).batch.filter((axis) => axis === 0));
+  }
+
+  /** Weights of nets from their class scores side by side, [B, m · K], and label shares [B, K]. */
+  weigh(scores: number, labels: number, attrs: WeighAttrs): number {
+    const [[batch, width], [, classes]] = [this.shape(scores), this.shape(labels)] as [Shape, Shape];
+    if (width !== attrs.members * classes! || (attrs.rule === "covariance" && attrs.per === "sample")) {
+      throw new ShapeError(
+        `Cannot weigh ${attrs.members} nets by ${attrs.rule} per ${attrs.per}: scores are [B, m · K] and labels [B, K], ` +
+          `got [${this.shape(scores)}] and [${this.shape(labels)}].`,
+      );
+    }
+    const sampled = attrs.per === "sample";
+    return this.add("weigh", [scores, labels], attrs, [sampled ? batch! : 1, attrs.members], sampled ? [0] : []);
   }
 
   /** Joins along an axis. */

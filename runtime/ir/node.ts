@@ -40,6 +40,16 @@ export interface PoolAttrs {
   readonly pad: Pair;
 }
 
+/** How nets are weighed. */
+export interface WeighAttrs {
+  /** Number m of nets. */
+  readonly members: number;
+  /** By which rule. */
+  readonly rule: "simplex" | "covariance";
+  /** Weights of each sample, or of the batch. */
+  readonly per: "sample" | "batch";
+}
+
 /**
  * Constants of each primitive, and with them the list of primitives.
  *
@@ -90,6 +100,12 @@ export interface Attrs {
   readonly oneHot: { readonly classes: number };
   /** [R, D] → [R, 1]: the k-th smallest of each row, k from 1. */
   readonly kthSmallest: { readonly k: number };
+  /**
+   * scores [B, m · K] of m nets side by side, label shares [B, K] → weights of the nets, [B, m] per sample or [1, m].
+   * `simplex`: convex, with the least cross-entropy of the weighted scores. `covariance` (per batch): C⁻¹ 1 / (1ᵀ C⁻¹ 1)
+   * with the covariance C of the nets' errors, summing to 1 but maybe negative. No gradient flows.
+   */
+  readonly weigh: WeighAttrs;
   /** Joins along an axis that is no batch axis. */
   readonly concat: { readonly axis: number };
   /** `size` elements from `start` along an axis that is no batch axis. */

@@ -88,6 +88,8 @@ function details(node: Node): string[] {
       return [`classes ${node.attrs.classes}`];
     case "kthSmallest":
       return [`k ${node.attrs.k}`];
+    case "weigh":
+      return [`${node.attrs.members} nets by ${node.attrs.rule} per ${node.attrs.per}`];
     case "concat":
       return [`axis ${node.attrs.axis}`];
     case "slice":

@@ -116,6 +116,7 @@ export const vjp: { readonly [P in Primitive]: VjpRule<P> } = {
   batchNormSums: refuse("batchNormSums"),
   batchNormInput: refuse("batchNormInput"),
   oneHot: none,
+  weigh: none,
   concat: (b, { inputs, attrs: { axis } }, out) => {
     let start = 0;
     return inputs.map((part) => {

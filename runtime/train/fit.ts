@@ -5,8 +5,9 @@
  */
 
 import { type Batch, imagesPerEpoch, type OpenDataset, type SplitName } from "../../dsl/data.ts";
-import { DivergenceError, SentenceError } from "../../dsl/errors.ts";
+import { DivergenceError } from "../../dsl/errors.ts";
 import type { Spec, TrainSpec } from "../../dsl/spec.ts";
+import { type Measured, Measurement, requireMeasurable, unmeasured } from "./measure.ts";
 import { type Metrics, MetricsCounter } from "./metrics.ts";
 import { rateFactor, weightIn } from "./schedule.ts";
 import type { Session, StepFeed } from "./session.ts";
@@ -28,6 +29,8 @@ export interface EpochRecord {
   readonly terms: Readonly<Record<string, number>>;
   /** Share of steps in which each group paused; only groups that can. */
   readonly paused: Readonly<Record<string, number>>;
+  /** Measured values that the epoch's steps used; absent where there are none. */
+  readonly measured?: Measured;
   /** Top-1 and top-5 on the validation images, or on the held-out ones where no validation part was split off. */
   readonly metrics: Metrics;
   /** Wall time of training and of evaluation. */
@@ -74,14 +77,14 @@ export interface FitResult {
 /**
  * Trains until the last epoch: shuffle, step, evaluate, save.
  *
- * @throws {SentenceError} If a loss or weight is a measured value: nothing measures in this version.
+ * @throws {SentenceError} If nothing measures a value that a loss or weight reads, or there are no images to measure on.
  * @throws {DivergenceError} If a term or a weight is not a finite number; the session then holds the state the epoch
  * began with.
  * @throws {CheckpointError} If the snapshot to resume from was not written by the same run.
  */
 export async function fit(input: FitInput): Promise<FitResult> {
   const { session, data, train, report = () => {} } = input;
-  refuseMeasured(session);
+  requireMeasurable(session, data);
   const run = new Run(input);
   if (input.resume === undefined) await session.initialize(train.seed);
   else {
@@ -116,9 +119,11 @@ export async function fit(input: FitInput): Promise<FitResult> {
       throw outgrown(broken, run);
     }
     const trained = performance.now();
-    const metrics = await evaluate(session, data, train.batch, data.validation === undefined ? "test" : "validation");
+    const measurement = new Measurement(session.compiled.plan.graph);
+    const split = data.validation === undefined ? "test" : "validation";
+    const metrics = await evaluate(session, data, train.batch, split, measurement);
     const seconds = { train: (trained - began) / 1000, evaluate: (performance.now() - trained) / 1000 };
-    report({ kind: "epoch", record: run.finish(metrics, seconds) });
+    report({ kind: "epoch", record: run.finish(metrics, seconds, measurement.result()) });
     last = { position: run.position(), tensors };
     await input.save?.(last);
     if (input.signal?.aborted) return { history: run.history, stopped: true, snapshot: last };
@@ -131,24 +136,13 @@ export function factsOf({ data, train, spec }: Pick<FitInput, "data" | "train" |
   return { seed: train.seed, batch: train.batch, images: imagesPerEpoch(data), dataset: spec?.dataset?.kind };
 }
 
-/** Values that something between the steps would have to measure: nothing does yet, and 0 would train another sentence. */
-function refuseMeasured({ compiled }: Session): void {
-  const weights = Object.values(compiled.weights).flatMap((weight) =>
-    typeof weight === "object" && "measured" in weight ? [weight.measured] : []
-  );
-  const [name] = [...compiled.measured, ...weights];
-  if (name === undefined) return;
-  throw new SentenceError(
-    `Cannot train: every measured value has something that measures it, got "${name}". Use a number or a ramp instead.`,
-  );
-}
-
-/** Measures every net and head on the held-out images, or on another split. */
+/** Measures every net and head on the held-out images, or on another split; a measurement sees the same scores. */
 export async function evaluate(
   session: Session,
   data: OpenDataset,
   batch: number,
   split: SplitName = "test",
+  measurement?: Measurement,
 ): Promise<Metrics> {
   const nets = session.compiled.plan.modules.filter((module) => module.kind === "net" && module.learns);
   const peers = nets.filter((net) => net.role === "peer");
@@ -163,7 +157,9 @@ export async function evaluate(
     dropSingle: false,
   } as const;
   for await (const { images, labels, count } of data.batches(options)) {
-    counter.add(await session.evaluate(images[0]!, count), labels);
+    const scores = await session.evaluate(images[0]!, count);
+    counter.add(scores, labels);
+    measurement?.add(scores, labels);
   }
   return counter.result();
 }
@@ -179,6 +175,8 @@ class Run {
   readonly history: EpochRecord[];
   epoch: number;
   step: number;
+  /** Measured values of the epoch in progress. */
+  measured: Measured;
   #totals: Record<string, number>;
   #paused: Record<string, number>;
   #seen: number;
@@ -189,6 +187,7 @@ class Run {
     this.history = [...from?.history ?? []];
     this.epoch = from?.epoch ?? 1;
     this.step = from?.step ?? 0;
+    this.measured = { ...unmeasured(input.session.compiled.plan.graph), ...from?.measured };
     this.#totals = { ...from?.totals };
     this.#paused = { ...from?.paused };
     this.#seen = from?.seen ?? 0;
@@ -211,10 +210,13 @@ class Run {
     this.step++;
   }
 
-  finish(metrics: Metrics, seconds: EpochRecord["seconds"]): EpochRecord {
+  finish(metrics: Metrics, seconds: EpochRecord["seconds"], measured: Measured): EpochRecord {
     const mean = (totals: Record<string, number>): Record<string, number> =>
       Object.fromEntries(Object.entries(totals).map(([name, total]) => [name, total / this.step]));
-    const record = { epoch: this.epoch, terms: mean(this.#totals), paused: mean(this.#paused), metrics, seconds };
+    const used = Object.keys(this.measured).length === 0 ? {} : { measured: this.measured };
+    const [terms, paused] = [mean(this.#totals), mean(this.#paused)];
+    const record = { epoch: this.epoch, terms, paused, ...used, metrics, seconds };
+    this.measured = measured;
     this.history.push(record);
     this.epoch++;
     this.step = 0;
@@ -237,7 +239,7 @@ class Run {
       paused: { ...this.#paused },
       images: imagesPerEpoch(data),
       seen: this.#seen,
-      measured: {},
+      measured: this.measured,
       history: [...this.history],
       backend: session.backend.description,
     };
@@ -267,7 +269,10 @@ function stepFeed({ session, train }: FitInput, run: Run, batch: Batch, steps: n
     images: batch.images,
     labels: batch.labels,
     ...(batch.mix === undefined ? {} : { mix: batch.mix }),
-    weights: Object.fromEntries(Object.entries(weights).map(([term, w]) => [term, weightIn(w, run.epoch, {})])),
+    weights: Object.fromEntries(
+      Object.entries(weights).map(([term, w]) => [term, weightIn(w, run.epoch, run.measured)]),
+    ),
+    measured: run.measured,
     rates: Object.fromEntries(Object.entries(optimizers).map(([group, o]) => [group, o.learningRate * factor])),
   };
 }

@@ -142,7 +142,12 @@ function graphDifferences(saved: LossGraph, here: LossGraph): string[] {
     phases: "the phases are",
     trunks: "the trunks are",
   };
-  return [...terms, ...parts.flatMap((part) => (equalJson(saved[part], here[part]) ? [] : [`${what[part]} others`]))];
+  const measures = equalJson(saved.measures ?? [], here.measures ?? []) ? [] : ["the measured values are others"];
+  return [
+    ...terms,
+    ...measures,
+    ...parts.flatMap((part) => (equalJson(saved[part], here[part]) ? [] : [`${what[part]} others`])),
+  ];
 }
 
 function refuseDifferences(rule: string, problems: readonly string[]): void {

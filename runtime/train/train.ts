@@ -14,6 +14,7 @@ import type { Backend, BackendName } from "../backend/backend.ts";
 import { pick } from "../backend/pick.ts";
 import { compile, type Compiled } from "../compile/compile.ts";
 import { type EpochRecord, evaluate as measure, factsOf, fit, type FitEvent, type FitResult } from "./fit.ts";
+import { requireMeasurable } from "./measure.ts";
 import type { Metrics } from "./metrics.ts";
 import { RunFolder } from "./run_folder.ts";
 import { encodeTensors, type NamedTensor } from "./safetensors.ts";
@@ -99,7 +100,7 @@ export interface TrainResult {
 /**
  * Trains a sentence and writes spec, log, checkpoint and the weights of the net to deploy under `runs/`.
  *
- * @throws {SentenceError} If the sentence has no dataset.
+ * @throws {SentenceError} If the sentence has no dataset, or measures on validation images that are not there.
  * @throws {BackendError} If the backend or its threads are not to be had on this machine.
  * @throws {ClassCountError} If the files hold another number of classes than the dataset promises.
  * @throws {DivergenceError} If a loss is not finite; the folder keeps the checkpoint of the last good epoch.
@@ -118,6 +119,7 @@ export async function train(pipeline: Trainable, options: TrainRunOptions = {}):
       ? await startFrom(session, options.weights ?? {}, spec)
       : await readSnapshot(options.resume);
     // All that can be refused is refused before a folder is made or written to.
+    requireMeasurable(session, data);
     if (resume !== undefined) checkResume(session, resume, factsOf({ data, train: spec.train, spec }));
     data.batches({ split: "train", batch: spec.train.batch, seed: spec.train.seed, epoch: 1 });
     const folder = await openFolder(pipeline, options);

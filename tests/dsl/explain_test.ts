@@ -39,6 +39,7 @@ const sentences = {
   kd: teacher(resnet110).student(resnet20).use(kd()),
   kdcl: cohort([resnet110, resnet32]).views("each").ensemble("minLogit"),
   one: branches(resnet32, 4, { from: "layer2", rescale: true }).leader(resnet20).use(one()),
+  kdcl_general: cohort([resnet110, resnet32]).views("each").ensemble("general", { temperature: 3 }),
   solo: solo(resnet8),
   loss: cohort(resnet8, 2).loss(({ peers: [a] }) => [{ ...supervision(a!, 2), name: "peer0/again" }]),
   switokd: topology({ t1: wrn_16_8, t2: resnet110, s: wrn_16_1 }).teach("t1 <-> s", "t2 <-> s", "t1 <-> t2")

@@ -25,6 +25,12 @@ const accepted: Readonly<Record<string, readonly [program: string, budget: numbe
   ],
   "a leader of another architecture": [`cohort(resnet32, 3).leader(mobilenet_v2).mutual({ temperature: 3 });`, 500], // 168
   "KDCL": [`cohort([resnet32, resnet20]).views("each").ensemble("minLogit");`, 700], // 331
+  "KDCL with every option": [
+    `cohort([resnet32, resnet20]).ensemble("linear", { per: "batch", temperature: 3 });
+      cohort(resnet20, 3).leader().ensemble("general", { measureOn: "batch", weight: 2, labelWeight: 0.5 });
+      declare const target: okd.EnsembleTarget; cohort(resnet20, 2).ensemble(target, { per: "batch" });`,
+    1200,
+  ],
   "SwitOKD of two": [`teacher(resnet20).student(resnet8).mutual().switch({ asReleased: true });`, 500], // 221
   "SwitOKD of three": [
     `topology({ t1: resnet20, t2: wrn_16_1, s: resnet8 })

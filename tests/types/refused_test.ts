@@ -3,6 +3,7 @@ import {
   ClassCountError,
   CohortError,
   MissingRoleError,
+  OptionError,
   SentenceError,
   UnknownNameError,
   UnknownSpotError,
@@ -87,6 +88,21 @@ const refused: Readonly<Record<string, readonly [program: string, mistake: Mista
     `teacher(resnet32).student(resnet8).ensemble("minLogit");`,
     SentenceError,
     "ensemble() makes one teacher of the peers: start from cohort(...)",
+  ],
+  "ensemble() of a single peer": [
+    `cohort(resnet32, 2).leader().ensemble("minLogit");`,
+    SentenceError,
+    "ensemble() makes one target of two peers or more: start from a larger cohort",
+  ],
+  "ensemble() with the option of another target": [
+    `cohort(resnet32, 2).ensemble("naive", { per: "batch" });`,
+    OptionError,
+    "per is an option of ensemble('linear')",
+  ],
+  "ensemble() of a plain target that measures": [
+    `cohort(resnet32, 2).ensemble("mean", { measureOn: "batch" });`,
+    OptionError,
+    "measureOn is an option of ensemble('general')",
   ],
   "teacher and student of unequal class counts": [
     `teacher(hundred).student(few);`,

@@ -14,6 +14,7 @@ import { batchNorm, batchNormInput, batchNormSums, batchStats } from "./norm.ts"
 import { adam, sgd } from "./optimize.ts";
 import { averagePoolInput, conv2d, conv2dFilter, conv2dInput, maxPoolInput, pool } from "./spatial.ts";
 import { type Tensor, tensor } from "./tensor.ts";
+import { weigh } from "./weigh.ts";
 
 /** The float64 oracle. */
 export function reference(): Backend {
@@ -179,6 +180,7 @@ const kernels: Readonly<Record<Exclude<Primitive, "parameter" | "buffer" | "inpu
     batchNormInput: ((node, inputs, _, count) => batchNormInput(node, inputs as never, count)) as Kernel,
     oneHot: ((node, [labels], _, count) => oneHot(node, labels!, count)) as Kernel,
     kthSmallest: ((node, [x]) => kthSmallest(node, x!)) as Kernel,
+    weigh: ((node, [scores, labels], _, count) => weigh(node, scores!, labels!, count)) as Kernel,
     concat: concat as Kernel,
     slice: ((node, [x]) => slice(node, x!)) as Kernel,
     padAxis: ((node, [x]) => padAxis(node, x!)) as Kernel,

@@ -6,8 +6,8 @@ import { insideAxis, insidePermutation, insideShape, type Tensor, type Tf, toBor
 import { batchNorm, batchNormInput, batchNormSums, batchStats } from "./norm.ts";
 import { indicator, type Instruction, runInstructions } from "./scalars.ts";
 
-/** Primitives that compute. */
-export type Computing = Exclude<Primitive, "parameter" | "buffer" | "input" | "uniform" | "constant">;
+/** Primitives that compute on the device; `weigh` is searched for on the host, see the runner. */
+export type Computing = Exclude<Primitive, "parameter" | "buffer" | "input" | "uniform" | "constant" | "weigh">;
 
 /** What a kernel is given beside its tensors. */
 export interface Call<P extends Computing> {

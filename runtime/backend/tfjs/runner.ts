@@ -5,6 +5,7 @@ import { isLeaf, type NodeOf, sizeOf } from "../../ir/node.ts";
 import type { Effect, Segment, StepProgram } from "../../ir/program.ts";
 import type { Feed, Numbers, Runner } from "../backend.ts";
 import type { Device } from "./device.ts";
+import { weighTables } from "../../ir/weigh.ts";
 import { type Call, type Computing, kernels } from "./kernels.ts";
 import { insideShape, presentShape, type Tensor, toBorder, toInside } from "./layout.ts";
 import { type Plan, plan } from "./plan.ts";
@@ -48,7 +49,7 @@ export class TfjsRunner implements Runner {
         continue;
       }
       this.#device.use("run a step");
-      this.#segment(segment, this.#plan.frees[s]!);
+      await this.#segment(segment, this.#plan.frees[s]!);
     }
   }
 
@@ -101,13 +102,25 @@ export class TfjsRunner implements Runner {
     }
   }
 
-  #segment(segment: Segment, frees: readonly (readonly number[])[]): void {
+  async #segment(segment: Segment, frees: readonly (readonly number[])[]): Promise<void> {
     for (const [at, id] of segment.nodes.entries()) {
-      this.#values.set(id, this.#compute(id));
+      const node = this.#program.nodes[id]!;
+      this.#values.set(id, node.op === "weigh" ? await this.#weigh(node) : this.#compute(id));
       this.#free(frees[at]!);
     }
     for (const effect of segment.effects) this.#apply(effect);
     this.#free(frees[segment.nodes.length]!);
+  }
+
+  /** Weights are searched for on the host: a few numbers are read back, which a GPU answers later. */
+  async #weigh(node: NodeOf<"weigh">): Promise<Tensor> {
+    const { tf } = this.#device;
+    const [scores, labels] = node.inputs.map((id) => this.#value(id)) as [Tensor, Tensor];
+    const [count, classes] = labels.shape as [number, number];
+    const read = async (x: Tensor): Promise<Float32Array> => await this.#device.download(tf.clone(x));
+    const weights = weighTables(node.attrs, await read(scores), await read(labels), classes, count);
+    this.#device.use("run a step");
+    return tf.tensor(Float32Array.from(weights), presentShape(node, this.#feed.count), "float32");
   }
 
   #compute(id: number): Tensor {

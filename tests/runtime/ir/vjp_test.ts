@@ -126,6 +126,7 @@ const checks = {
   uniform: "leaf",
   constant: "leaf",
   oneHot: "reads class indices: nothing flows",
+  weigh: "weights a target, which is cut: nothing flows",
   maxPoolInput: "refused",
   batchNormSums: "refused",
   batchNormInput: "refused",
@@ -263,10 +264,12 @@ Deno.test("vjp has a rule, a leaf or a refusal for every primitive, and all of t
   assertEquals(Object.keys(checks).sort(), Object.keys(vjp).sort());
 });
 
-Deno.test("vjp gives leaves and oneHot no gradient", () => {
+Deno.test("vjp gives leaves, oneHot and weigh no gradient", () => {
   const b = new GraphBuilder();
   const ids = [b.parameter("w", [2]), b.buffer("r", [2]), b.input("labels", [2]), b.uniform("count"), b.constant(1)];
-  for (const id of [...ids, b.oneHot(ids[2]!, 3)]) {
+  const hot = b.oneHot(ids[2]!, 3);
+  const weighed = b.weigh(b.concat([hot, hot], 1), hot, { members: 2, rule: "simplex", per: "batch" });
+  for (const id of [...ids, hot, weighed]) {
     const node = b.node(id);
     assertEquals(vjp[node.op](b, node as never, id, () => true), []);
   }

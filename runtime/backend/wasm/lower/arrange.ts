@@ -6,6 +6,7 @@
 
 import { type Node, type NodeOf, type Shape, sizeOf } from "../../../ir/node.ts";
 import { fillZero, kthSmallest, oneHot } from "../kernels/choose.ts";
+import { weighBatch, weighErrors, weighSamples } from "../kernels/weigh.ts";
 import { elementwise } from "../kernels/elementwise.ts";
 import { axesOf, type Axis, blocksOf, lanes, type Layout, layoutOf, storageOf } from "../layout.ts";
 import { at, type Place, type Range, sampleSize, type Site } from "./site.ts";
@@ -148,4 +149,18 @@ export function lowerKthSmallest(site: Site, node: NodeOf<"kthSmallest">): void 
   const blocks = layoutOf(node) === "lanes" ? site.range(node).blocks : [0, blocksOf(rows)];
   const used = source.batch.includes(1) ? "count" : width;
   site.produce(node, "lanes", (out) => site.step(kernel, x, out, ...blocks, used));
+}
+
+/** Weights of nets from their class scores. */
+export function lowerWeigh(site: Site, node: NodeOf<"weigh">): void {
+  const { members, rule, per } = node.attrs;
+  const [scores, labels] = node.inputs.map((id) => site.read(id, "lanes")) as [Place, Place];
+  const constants = { members, classes: site.node(node.inputs[1]!).shape[1]! };
+  if (per === "sample") {
+    const { blocks, count } = site.range(node);
+    site.produce(node, "lanes", (out) => site.step(weighSamples(constants), scores, labels, out, ...blocks, count));
+    return;
+  }
+  const kernel = rule === "simplex" ? weighBatch(constants) : weighErrors(constants);
+  site.produce(node, "rows", (out) => site.step(kernel, scores, labels, out, "count"));
 }

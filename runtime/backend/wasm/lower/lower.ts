@@ -18,6 +18,7 @@ import {
   lowerPermute,
   lowerReshape,
   lowerSlice,
+  lowerWeigh,
 } from "./arrange.ts";
 import { lowerElementwise, lowerMatmul, lowerReduce } from "./linear.ts";
 import { lowerBatchNorm, lowerBatchNormInput, lowerBatchNormSums, lowerBatchStats } from "./norm.ts";
@@ -69,6 +70,7 @@ const rules: { readonly [P in Exclude<Primitive, Leaf>]: (site: Site, node: Node
   batchNormInput: lowerBatchNormInput,
   oneHot: lowerOneHot,
   kthSmallest: lowerKthSmallest,
+  weigh: lowerWeigh,
   concat: lowerConcat,
   slice: lowerSlice,
   padAxis: lowerPadAxis,
