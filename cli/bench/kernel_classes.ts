@@ -177,7 +177,7 @@ function samplesOf({ values }: KernelCall, { chunk }: Constants, batch: number):
 }
 
 function traffic({ memory }: KernelCall): number {
-  const passes = { i: 1, o: 1, u: 2, s: 0 };
+  const passes = { i: 1, r: 1, o: 1, u: 2, s: 0 };
   return memory.reduce((sum, { role, bytes }) => sum + passes[role] * bytes, 0);
 }
 

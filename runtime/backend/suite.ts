@@ -25,6 +25,7 @@ import { broadcastCases, scalarCases } from "./suite/elementwise.ts";
 import { fusingCases } from "./suite/fusing.ts";
 import { matmulCases, reductionCases } from "./suite/linear.ts";
 import { choosingCases, movingCases, outputCases } from "./suite/moving.ts";
+import { routingCases } from "./suite/routing.ts";
 import { convolutionCases, normCases, poolingCases, singleImageNorm } from "./suite/spatial.ts";
 import { effectCases, segmentCases } from "./suite/stateful.ts";
 
@@ -58,6 +59,7 @@ export function backendSuite(): readonly Case[] {
     ...outputCases(),
     ...effectCases(),
     ...segmentCases(),
+    ...routingCases(),
     ...fusingCases(),
     ...compositeCases(),
   ];

@@ -77,6 +77,7 @@ function countReaders(program: StepProgram): Map<number, number> {
     for (const id of segment.nodes) for (const source of new Set(program.nodes[id]!.inputs)) read(source);
     for (const effect of segment.effects) read(effect.kind === "assign" ? effect.node : effect.gradient, 2);
     if (segment.gate !== undefined) read(segment.gate, 2);
+    if (segment.count !== undefined) read(segment.count, 2);
   }
   for (const id of Object.values(program.outputs)) read(id, 2);
   return readers;

@@ -268,16 +268,20 @@ export class ModuleRunner {
     const b = this.builder;
     const channels = b.shape(x)[1]!;
     const area = b.shape(x).slice(2).reduce((product, size) => product * size, 1);
-    const blend = call("add", call("mul", value(1 - momentum), operand(0)), call("mul", value(momentum), operand(1)));
+    const { rows } = b.node(x);
+    const mixed = call("add", call("mul", value(1 - momentum), operand(0)), call("mul", value(momentum), operand(1)));
+    // A sub-batch of nobody moves nothing.
+    const blend = rows === undefined ? mixed : call("select", operand(2), mixed, operand(0));
+    const chosen = rows === undefined ? [] : [b.reshape(b.chosen(rows), [1])];
     const row = (index: number): number => b.reshape(b.slice(stats, 0, index, 1), [channels]);
     const old = (suffix: string, leaf: number): number => this.#updates.get(`${name}.${suffix}`) ?? leaf;
     const n = call("mul", operand(1), value(area));
     const unbiased = b.elementwise(
       call("mul", operand(0), call("div", n, call("max", call("sub", n, value(1)), value(1)))),
-      [row(1), b.reshape(b.uniform("count"), [1])],
+      [row(1), b.reshape(b.countOf(x), [1])],
     );
     const update = (suffix: string, leaf: number, statistic: number): void => {
-      this.#updates.set(`${name}.${suffix}`, b.elementwise(blend, [old(suffix, leaf), statistic]));
+      this.#updates.set(`${name}.${suffix}`, b.elementwise(blend, [old(suffix, leaf), statistic, ...chosen]));
     };
     update("running_mean", mean, row(0));
     update("running_var", variance, unbiased);

@@ -63,7 +63,7 @@ export class Translator {
     const shape = b.shape(id);
     if (shape.length === 0) return id;
     if (v.kind === "sample" && shape.length === 1) {
-      return b.map("div", b.reshape(b.sum(id, [0]), []), b.uniform("count"));
+      return b.map("div", b.reshape(b.sum(id, [0]), []), b.countOf(id));
     }
     if (sizeOf(shape) === 1 && b.node(id).batch.length === 0) return b.reshape(id, []);
     throw new ShapeError(`Cannot use a ${v.kind} as a loss: a loss is one number or one a sample, got [${shape}].`);
@@ -188,7 +188,7 @@ export class Translator {
     const fixed = axes.filter((axis) => !batch.includes(axis)).reduce((product, axis) => product * shape[axis]!, 1);
     const samples = axes.filter((axis) => batch.includes(axis)).length;
     let result = b.map("mul", total, b.constant(1 / fixed));
-    for (let i = 0; i < samples; i++) result = b.map("div", result, b.uniform("count"));
+    for (let i = 0; i < samples; i++) result = b.map("div", result, b.countOf(x));
     return result;
   }
 

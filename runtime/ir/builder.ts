@@ -11,6 +11,8 @@ import { NodeTable } from "./node_table.ts";
 
 /** A growing graph. Nodes are named by id. */
 export class GraphBuilder extends NodeTable {
+  readonly #chosen = new Map<number, number>();
+
   /** expr of operands of one rank, broadcast over sizes of 1; `like` widens the result to that node's shape. */
   elementwise(expr: Expr, inputs: readonly number[], like?: number): number {
     const sources = [...inputs, ...(like === undefined ? [] : [like])].map((id) => this.node(id));
@@ -35,7 +37,8 @@ export class GraphBuilder extends NodeTable {
       const source = this.node(used[body.index]!);
       if (sameArray(source.shape, shape) && sameArray(source.batch, batch)) return source.id;
     }
-    return this.add("elementwise", used, { expr: body }, shape, batch);
+    const rows = this.rowsAmong([...inputs, ...(like === undefined ? [] : [like])]);
+    return this.add("elementwise", used, { expr: body }, shape, batch, "", rows);
   }
 
   /** fn of operands that are brought to one rank: numbers and samples [B] broadcast over the rest. */
@@ -184,6 +187,38 @@ export class GraphBuilder extends NodeTable {
       this.shape(x),
       this.node(x).batch,
     );
+  }
+
+  /**
+   * The samples of x whose mask [B] is 1, as a sub-batch; samples that one mask chooses belong to one sub-batch.
+   * {@linkcode GraphBuilder.chosen} tells how many there are.
+   */
+  compact(x: number, mask: number): number {
+    this.#requireMask("route", x, mask);
+    const chosen = this.reshape(this.sum(mask, [0]), []);
+    const rows = this.elementwise(call("max", operand(0), value(1)), [chosen]);
+    this.#chosen.set(rows, chosen);
+    return this.add("compact", [x, mask, rows], {}, this.shape(x), this.node(x).batch, "", rows);
+  }
+
+  /** Samples of a sub-batch back in the places where its mask is 1, zeros elsewhere. */
+  expand(x: number, mask: number): number {
+    return this.add("expand", [x, mask], {}, this.shape(x), this.node(x).batch, "", this.node(mask).rows ?? "batch");
+  }
+
+  /** Number of samples that a mask chose, which may be 0; a sub-batch has one sample even so. */
+  chosen(rows: number): number {
+    return this.#chosen.get(rows)!;
+  }
+
+  #requireMask(doing: string, x: number, mask: number): void {
+    const [{ shape, batch, rows }, by] = [this.node(x), this.node(mask)];
+    const fits = batch.join() === "0" && by.batch.join() === "0" && by.shape.length === 1 && by.shape[0] === shape[0];
+    if (!fits || rows !== by.rows) {
+      throw new ShapeError(
+        `Cannot ${doing} samples: a mask [B] chooses among samples [B, …] of its batch, got [${by.shape}] for [${shape}].`,
+      );
+    }
   }
 
   /** One-hot rows of class indices. */

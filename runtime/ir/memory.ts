@@ -26,6 +26,7 @@ export function lifetimes(
   let position = 0;
   for (const segment of program.segments) {
     if (segment.gate !== undefined) last[segment.gate] = position;
+    if (segment.count !== undefined) last[segment.count] = position;
     for (const id of segment.nodes) {
       first[id] = position;
       last[id] = Math.max(last[id]!, position);

@@ -31,7 +31,9 @@ export function printProgram(program: StepProgram): string {
   const listed = new Set(segments.flatMap((segment) => segment.nodes));
   const leaves = nodes.filter((node) => !listed.has(node.id));
   const parts = segments.map((segment) => [
-    `segment ${segment.name}${segment.gate === undefined ? "" : `, skipped if %${segment.gate} > 0`}`,
+    `segment ${segment.name}${segment.gate === undefined ? "" : `, skipped if %${segment.gate} > 0`}${
+      segment.count === undefined ? "" : `, over %${segment.count} samples`
+    }`,
     ...segment.nodes.map((id) => `  ${printNode(nodes[id]!)}`),
     ...segment.effects.map((effect) => `  ${printEffect(effect)}`),
   ]);
@@ -100,6 +102,8 @@ function details(node: Node): string[] {
     case "uniform":
     case "batchStats":
     case "reshape":
+    case "compact":
+    case "expand":
       return [];
     default:
       return node satisfies never;

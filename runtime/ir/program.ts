@@ -89,6 +89,8 @@ export interface Segment {
   readonly effects: readonly Effect[];
   /** Node of shape [] computed in an earlier segment: above zero means skip. */
   readonly gate?: number;
+  /** Node of shape [] computed in an earlier segment: the number of samples it runs over; the run's unless said. */
+  readonly count?: number;
 }
 
 /** A compiled step. */

@@ -65,6 +65,8 @@ export const shapeRules: { readonly [P in Primitive]: ShapeRule<P> } = {
   reshape: ({ shape }, [x]) => (sizeOf(shape) === sizeOf(x!) ? shape : undefined),
   permute: ({ attrs: { axes } }, [x]) =>
     same([...axes].sort((a, b) => a - b), x!.map((_, axis) => axis)) ? axes.map((axis) => x![axis]!) : undefined,
+  compact: moved,
+  expand: moved,
 };
 
 /** Whether a node has the shape that its rule gives. */
@@ -76,6 +78,10 @@ export function hasRuledShape(node: Node, inputs: readonly Shape[]): boolean {
 
 function reduced({ attrs: { axes } }: NodeOf<"sum"> | NodeOf<"reduceMax">, [x]: readonly Shape[]): Shape {
   return x!.map((size, axis) => (axes.includes(axis) ? 1 : size));
+}
+
+function moved(_: Node, [x, mask, count]: readonly Shape[]): Shape | undefined {
+  return same(mask!, [x![0]!]) && same(count ?? [], []) ? x : undefined;
 }
 
 function turned(shape: Shape, transposed: boolean): Shape {

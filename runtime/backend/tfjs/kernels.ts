@@ -4,6 +4,7 @@ import type { NodeOf, Primitive } from "../../ir/node.ts";
 import { averagePool, averagePoolInput, conv2d, conv2dFilter, conv2dInput, maxPool, maxPoolInput } from "./convolve.ts";
 import { insideAxis, insidePermutation, insideShape, type Tensor, type Tf, toBorder, toInside } from "./layout.ts";
 import { batchNorm, batchNormInput, batchNormSums, batchStats } from "./norm.ts";
+import { compact, expand } from "./route.ts";
 import { indicator, type Instruction, runInstructions } from "./scalars.ts";
 
 /** Primitives that compute. */
@@ -53,6 +54,8 @@ export const kernels: { readonly [P in Computing]: Kernel<P> } = {
   },
   reshape: ({ tf, shape }, [x]) => toInside(tf, tf.reshape(toBorder(tf, x!), shape)),
   permute: ({ tf, attrs }, [x]) => tf.transpose(x!, insidePermutation(attrs.axes)),
+  compact: ({ tf }, [x, mask]) => compact(tf, x!, mask!),
+  expand: ({ tf }, [x, mask]) => expand(tf, x!, mask!),
 };
 
 function axesOf(x: Tensor, axes: readonly number[]): number[] {

@@ -36,8 +36,8 @@ export function plan(program: StepProgram): Plan {
     },
   ]);
   // A gate is read when its segment is reached, so it lives at least to the segment's first position.
-  for (const [s, { gate }] of program.segments.entries()) {
-    if (gate !== undefined) order.find((one) => one.s === s)!.uses.push(gate);
+  for (const [s, { gate, count }] of program.segments.entries()) {
+    for (const id of [gate, count]) if (id !== undefined) order.find((one) => one.s === s)!.uses.push(id);
   }
   const last = new Map<number, { s: number; at: number }>();
   for (const { s, at, uses } of order) for (const id of uses) last.set(id, { s, at });

@@ -19,7 +19,7 @@ export class Readers {
   constructor(program: StepProgram) {
     this.#outputs = new Set(Object.values(program.outputs));
     for (const id of this.#outputs) this.#others.add(id);
-    program.segments.forEach(({ nodes, effects, gate }, segment) => {
+    program.segments.forEach(({ nodes, effects, gate, count }, segment) => {
       for (const node of nodes.map((id) => program.nodes[id]!)) {
         for (const id of new Set(node.inputs)) {
           this.#nodes.set(id, [...this.#nodes.get(id) ?? [], node]);
@@ -27,7 +27,7 @@ export class Readers {
         }
       }
       const others = effects.map((effect) => effect.kind === "assign" ? effect.node : effect.gradient);
-      for (const id of gate === undefined ? others : [...others, gate]) {
+      for (const id of [...others, gate, count].filter((id) => id !== undefined)) {
         this.#others.add(id);
         this.#last.set(id, segment);
       }
