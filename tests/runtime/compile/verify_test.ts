@@ -257,6 +257,8 @@ const contradictions: {
   padAxis: { attrs: { axis: 1, before: 1, after: 1 }, shape: [2, 4], inputs: [[2, 3]] },
   reshape: { attrs: {}, shape: [2, 4], inputs: [[2, 3]] },
   permute: { attrs: { axes: [0, 0] }, shape: [2, 2], inputs: [[2, 3]] },
+  compact: { attrs: {}, shape: [4, 3], inputs: [[4, 3], [3], []] },
+  expand: { attrs: {}, shape: [4, 3], inputs: [[4, 3], [4, 1]] },
 };
 
 for (const [op, { attrs, shape, inputs }] of Object.entries(contradictions)) {

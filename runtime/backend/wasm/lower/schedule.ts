@@ -146,7 +146,9 @@ class Planner {
       for (const visit of this.#visits.get(buffer) ?? []) {
         if (!writes && !visit.writes) continue;
         const apart = writes && visit.writes && step.group !== undefined && step.group === visit.group;
-        if (!apart) stage = Math.max(stage, visit.stage + (staysOnThread(visit, roams(role, runs), writes, buffer) ? 0 : 1));
+        if (!apart) {
+          stage = Math.max(stage, visit.stage + (staysOnThread(visit, roams(role, runs), writes, buffer) ? 0 : 1));
+        }
       }
     }
     return stage;
