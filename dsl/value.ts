@@ -66,6 +66,8 @@ export type ValueOp =
   | "concat"
   | "slice"
   | "kthSmallest"
+  | "poolTo"
+  | "diagonal"
   | "logSoftmax"
   | "crossEntropy"
   | "kl";
