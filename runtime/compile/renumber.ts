@@ -5,7 +5,7 @@
  */
 
 import { isLeaf, type Node } from "../ir/node.ts";
-import type { Segment, StepProgram } from "../ir/program.ts";
+import { effectNodes, mapEffect, type Segment, type StepProgram } from "../ir/program.ts";
 
 /** Drops the nodes that are `gone` and leaves nobody reads, and names the rest 0, 1, … again. */
 export function renumber(program: StepProgram, gone: ReadonlySet<number>): StepProgram {
@@ -15,7 +15,7 @@ export function renumber(program: StepProgram, gone: ReadonlySet<number>): StepP
       used.add(id);
       for (const source of program.nodes[id]!.inputs) used.add(source);
     }
-    for (const effect of segment.effects) used.add(effect.kind === "assign" ? effect.node : effect.gradient);
+    for (const id of segment.effects.flatMap(effectNodes)) used.add(id);
     if (segment.gate !== undefined) used.add(segment.gate);
   }
   const kept = program.nodes.filter((node) => !gone.has(node.id) && (used.has(node.id) || !isLeaf(node)));
@@ -27,9 +27,7 @@ export function renumber(program: StepProgram, gone: ReadonlySet<number>): StepP
     segments: program.segments.map((part): Segment => ({
       ...part,
       nodes: part.nodes.map(at),
-      effects: part.effects.map((effect) =>
-        effect.kind === "assign" ? { ...effect, node: at(effect.node) } : { ...effect, gradient: at(effect.gradient) }
-      ),
+      effects: part.effects.map((effect) => mapEffect(effect, at)),
       ...(part.gate === undefined ? {} : { gate: at(part.gate) }),
     })),
     outputs: Object.fromEntries(Object.entries(program.outputs).map(([key, id]) => [key, at(id)])),

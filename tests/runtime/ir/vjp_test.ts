@@ -118,6 +118,16 @@ const plane = (shape: Shape): readonly [number, number] => [shape[2]!, shape[3]!
 const windows = { kernel: square(2), stride: square(2), pad: square(0) };
 const overlapping = { kernel: square(3), stride: square(2), pad: square(1) };
 
+/** A memory of five rows of two kinds. */
+function memory(b: GraphBuilder): number {
+  return b.concat([b.constant(0.3, [2, 4]), b.constant(-1.2, [3, 4])], 0);
+}
+
+/** Two of its rows for each of three samples. */
+function index(b: GraphBuilder): number {
+  return b.concat([b.constant(1, [3, 1]), b.constant(4, [3, 1])], 1);
+}
+
 /** What is known of each primitive's rule: checks, or why there is none. */
 const checks = {
   parameter: "leaf",
@@ -227,6 +237,20 @@ const checks = {
   })),
   kthSmallest: [
     { name: "kthSmallest", parameters: { x: [3, 7] }, result: (b, x) => b.kthSmallest(x!, 3) },
+  ],
+  gatherDot: [
+    {
+      name: "gatherDot, rows chosen twice",
+      parameters: { v: [3, 4] },
+      result: (b, v) => b.gather("gatherDot", memory(b), index(b), v!),
+    },
+  ],
+  gatherSum: [
+    {
+      name: "gatherSum, rows chosen twice",
+      parameters: { g: [3, 2] },
+      result: (b, g) => b.gather("gatherSum", memory(b), index(b), g!),
+    },
   ],
   concat: [
     {
