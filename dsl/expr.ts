@@ -108,6 +108,18 @@ export function sumAll(x: Value): Value<"scalar"> {
 export function flatten(x: Value): Value<"vector"> {
   return node("reshape", "vector", [x], { keep: "sample" });
 }
+/** The rows of each channel: [B, C, H, W] → [B, C, H · W]. */
+export function channelRows(x: Value<"map">): Value<"tensor"> {
+  return node("reshape", "tensor", [x], { keep: "channel" });
+}
+/** Each sample as one row of a stack: [B, …] → [B, 1, D]. */
+export function sampleRows(x: Value): Value<"tensor"> {
+  return node("reshape", "tensor", [x], { keep: "row" });
+}
+/** Axes reordered: axis i of the result is axis `axes[i]` of `x`. */
+export function transpose(x: Value, axes: readonly number[]): Value<"tensor"> {
+  return node("transpose", "tensor", [x], { axes });
+}
 /** Matrix product of the last two axes, optionally of transposed operands. */
 export function matmul(
   a: Value,
@@ -153,6 +165,33 @@ export function sizeOf(x: Value, axis: number): Value<"scalar"> {
 /** The k-th smallest element of each row of [B, D] (k from 1; `"third"` is ⌊D / 3⌋), [B, 1]. */
 export function kthSmallest(x: Value<"vector">, k: number | "third"): Value<"tensor"> {
   return node("kthSmallest", "tensor", [x], { k });
+}
+/**
+ * A map averaged down to the size of `like`, or to `like` × `like`; a side that is as small already stays. Cell i of n
+ * is the mean of rows ⌊i · H / n⌋ … ⌈(i + 1) · H / n⌉ − 1, as PyTorch's adaptive average pooling; no gradient reaches
+ * `like`.
+ */
+export function poolTo(x: Value<"map">, like: Value<"map"> | number): Value<"map"> {
+  return typeof like === "number" ? node("poolTo", "map", [x], { size: like }) : node("poolTo", "map", [x, like]);
+}
+/** [B, B] with ones where column − row is `offset` and zeros elsewhere, B the batch of `x`; no gradient. */
+export function diagonalOf(x: Value, offset = 0): Value<"tensor"> {
+  return node("diagonal", "tensor", [x], { offset });
+}
+/** Number of samples present in the batch of `x`, []; no gradient. */
+export function countOf(x: Value): Value<"scalar"> {
+  const first = perSample(x);
+  return sumAll(apply("eq", first, first));
+}
+/** Smooth L1: x² / 2 where |x| < 1, else |x| − 1/2. */
+export function smoothL1<K extends Kind>(x: Value<K>): Value<K> {
+  const size = abs(x);
+  const near = minimum(size, 1);
+  return mul(near, sub(size, mul(near, 0.5)));
+}
+/** Each sample divided by its L2 norm; one that is zero stays zero and gets no gradient. */
+export function direction<K extends Kind>(x: Value<K>, axes: readonly number[]): Value<K> {
+  return mul(normalize(x, axes), greater(sumOver(square(x), axes), 0));
 }
 /** ln softmax(x / temperature) over the last axis. */
 export function logSoftmax<K extends Kind>(x: Value<K>, temperature = 1): Value<K> {

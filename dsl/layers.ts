@@ -80,6 +80,7 @@ export type Layer =
     readonly bias: boolean;
     readonly init: Init;
   }
+  | ConnectorLayer
   | {
     readonly kind: "batchNorm";
     readonly name: string;
@@ -108,6 +109,22 @@ export type Layer =
   | { readonly kind: "sum"; readonly branches: readonly (readonly Layer[])[] }
   | { readonly kind: "product"; readonly branches: readonly (readonly Layer[])[] }
   | { readonly kind: "join"; readonly branches: readonly (readonly Layer[])[] };
+
+/** A convolution that gives a map the size of another net's; see {@linkcode connector}. */
+export interface ConnectorLayer {
+  /** Tells layers apart. */
+  readonly kind: "connector";
+  /** PyTorch's module name. */
+  readonly name: string;
+  /** Output channels. */
+  readonly out: number;
+  /** Net and spot whose map gives the size. */
+  readonly like: { readonly net: string; readonly spot: string };
+  /** Whether it adds a bias. */
+  readonly bias: boolean;
+  /** Rule that fills its weights. */
+  readonly init: Init;
+}
 
 /** A convolution, zero-padded. `groups: "depthwise"` means one group a channel. */
 export interface ConvLayer {
@@ -171,6 +188,22 @@ export function upsample(name: string, out: number, like?: { readonly net: strin
     bias: false,
     init: Object.freeze({ rule: "default" }),
   });
+}
+
+/**
+ * A convolution with bias whose geometry follows the map of a net at a spot: of side h from side H, 1×1 where they are
+ * equal, 3×3 with stride 2 where H = 2h, transposed 4×4 with stride 2 where 2H = h, without padding of side 1 + H − h
+ * where H > h otherwise, and transposed with stride ⌊h / H⌋ and side h − ⌊h / H⌋ (H − 1) where H < h otherwise.
+ *
+ * Source: `ConvReg` of the RepDistiller benchmark, Tian, Krishnan, Isola 2020.
+ */
+export function connector(
+  name: string,
+  out: number,
+  like: { readonly net: string; readonly spot: string },
+): ConnectorLayer {
+  const init = Object.freeze({ rule: "default" } as const);
+  return Object.freeze({ kind: "connector", name, out, like: Object.freeze({ ...like }), bias: true, init });
 }
 
 /** Batch normalisation; `momentum` is the weight of the new statistics (0.1 as in PyTorch). */

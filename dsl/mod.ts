@@ -15,6 +15,7 @@ export * from "./arch.ts";
 export * from "./archs/mod.ts";
 export * from "./cohort.ts";
 export * from "./data.ts";
+export * from "./distill.ts";
 export * from "./errors.ts";
 export * from "./explain.ts";
 export * from "./expr.ts";

@@ -71,6 +71,8 @@ export type ValueOp =
   | "concat"
   | "slice"
   | "kthSmallest"
+  | "poolTo"
+  | "diagonal"
   | "logSoftmax"
   | "crossEntropy"
   | "kl";

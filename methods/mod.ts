@@ -11,7 +11,11 @@
  * @module
  */
 
+export { at, atLoss, type AtOptions } from "./at.ts";
 export { dml, type DmlNeeds } from "./dml.ts";
 export { ffsd, ffsdDefaults, type FfsdNeeds, type FfsdOptions } from "./ffsd.ts";
+export { fitnet, type FitnetOptions, hintLoss } from "./fitnet.ts";
 export { kd, type KdNeeds, type KdOptions } from "./kd.ts";
+export { rkd, rkdLoss, type RkdOptions } from "./rkd.ts";
+export { sp, spLoss, type SpOptions } from "./sp.ts";
 export { vanilla, type VanillaNeeds } from "./vanilla.ts";

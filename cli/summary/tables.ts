@@ -97,6 +97,8 @@ function wordsOf(layer: Layer): string {
     }
     case "transposedConv":
       return `transposed conv ${layer.kernel}×${layer.kernel}${strideOf(layer)}`;
+    case "connector":
+      return `conv to the map of ${layer.like.net} at ${layer.like.spot}`;
     case "pool":
       return `${layer.mode} pool ${layer.kernel}×${layer.kernel}${strideOf(layer)}`;
     case "batchNorm":

@@ -126,6 +126,14 @@ export function walk(
           multiplyAdds: inputs * layer.out * layer.kernel ** 2 * size[0] * size[1],
         };
       }
+      case "connector":
+        // Which map decides is not known here, nor the side of the filter.
+        sizeOf(from, layer.name);
+        return {
+          out: { channels: layer.out, size: [NaN, NaN] },
+          tensors: parameters(layer, [layer.out, inputs, NaN, NaN], layer.out),
+          multiplyAdds: NaN,
+        };
       case "linear": {
         if (from.size !== undefined) {
           throw new ShapeError(

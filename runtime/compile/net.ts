@@ -7,11 +7,12 @@
 import type { Stage } from "../../dsl/arch.ts";
 import { ShapeError } from "../../dsl/errors.ts";
 import type { StateInit } from "../../dsl/graph.ts";
-import type { Init, Layer } from "../../dsl/layers.ts";
+import type { ConnectorLayer, Init, Layer } from "../../dsl/layers.ts";
 import type { Mode } from "../../dsl/value.ts";
 import type { GraphBuilder } from "../ir/builder.ts";
 import { call, input as operand, value } from "../ir/expr.ts";
 import type { Pair, Shape } from "../ir/node.ts";
+import { connectorGeometry } from "./connector.ts";
 
 /** One tensor of a net's state, with what its initialisation needs. */
 export interface ParameterEntry {
@@ -101,6 +102,8 @@ export class ModuleRunner {
         const y = b.conv2dInput(x, w, { stride: square(stride), pad: square(layer.pad), groups: 1 }, size);
         return layer.bias ? this.#bias(module, layer, y, layer.out, fanIn) : y;
       }
+      case "connector":
+        return this.#connector(module, layer, x);
       case "batchNorm":
         return this.#batchNorm(module, layer.name, x, layer.momentum, layer.epsilon, mode);
       case "relu":
@@ -191,6 +194,23 @@ export class ModuleRunner {
       }
       return b.reshape(id, [batch, channels, ...(size.length === 0 ? like.slice(2).map(() => 1) : size)]);
     }).reduce((product, factor) => b.map("mul", product, factor));
+  }
+
+  #connector(module: string, layer: ConnectorLayer, x: number): number {
+    const b = this.builder;
+    const [, inputs, ...size] = this.#map(x, layer.name);
+    const { net, spot } = layer.like;
+    const { transposed, kernel, stride, pad, like } = connectorGeometry(
+      size,
+      this.#context.sizeAt(net, spot),
+      layer.like,
+    );
+    const fanIn = (transposed ? layer.out : inputs) * kernel ** 2;
+    const shape = transposed ? [inputs, layer.out, kernel, kernel] : [layer.out, inputs, kernel, kernel];
+    const w = this.#parameter(module, `${layer.name}.weight`, shape, layer.init, fanIn);
+    const attrs = { stride: square(stride), pad: square(pad), groups: 1 };
+    const y = transposed ? b.conv2dInput(x, w, attrs, like) : b.conv2d(x, w, attrs);
+    return layer.bias ? this.#bias(module, layer, y, layer.out, fanIn) : y;
   }
 
   /** Stride and size of a transposed convolution's result; a tap as large as the input is reached with stride 1. */

@@ -96,6 +96,8 @@ function printLayer(layer: Layer): string {
     }
     case "transposedConv":
       return `${layer.name} transposed ${layer.kernel}×${layer.kernel} → ${layer.out} stride ${layer.stride}`;
+    case "connector":
+      return `${layer.name} connector → ${layer.out} like ${layer.like.net} at ${layer.like.spot}`;
     case "linear":
       return `${layer.name} → ${layer.out}`;
     case "batchNorm":

@@ -14,6 +14,7 @@ import { sizeOf } from "../ir/node.ts";
 import type { Pair } from "../ir/node.ts";
 import { keptTensor } from "./kept.ts";
 import { ModuleRunner } from "./net.ts";
+import { diagonal, poolMap } from "./resize.ts";
 import type { Plan, PlannedModule } from "./resolve.ts";
 
 /** Translates values of one plan into one graph. Equal values become one node. */
@@ -120,6 +121,10 @@ export class Translator {
         const width = b.shape(of(0))[1]!;
         return b.kthSmallest(of(0), v.attrs.k === "third" ? Math.max(1, Math.floor(width / 3)) : number("k"));
       }
+      case "poolTo":
+        return this.#poolTo(v);
+      case "diagonal":
+        return diagonal(b, b.shape(of(0))[0]!, number("offset"));
       case "logSoftmax":
         return this.#logSoftmax(of(0), number("temperature"));
       case "crossEntropy":
@@ -208,8 +213,23 @@ export class Translator {
     const b = this.builder;
     const x = this.value(v.of[0]!);
     const shape = b.shape(x);
-    if (v.attrs.keep === "sample") return b.reshape(x, [shape[0]!, sizeOf(shape.slice(1))]);
+    const kept: Readonly<Record<string, readonly number[]>> = {
+      sample: [shape[0]!, sizeOf(shape.slice(1))],
+      row: [shape[0]!, 1, sizeOf(shape.slice(1))],
+      channel: [...shape.slice(0, 2), sizeOf(shape.slice(2))],
+      pixel: [...shape.slice(0, 2), 1, 1],
+    };
+    if (typeof v.attrs.keep === "string") return b.reshape(x, kept[v.attrs.keep]!);
     return b.reshape(x, v.attrs.shape as readonly number[]);
+  }
+
+  #poolTo(v: Value): number {
+    const b = this.builder;
+    const x = this.value(v.of[0]!);
+    const size = v.of[1] === undefined
+      ? new Array<number>(2).fill(v.attrs.size as number)
+      : b.shape(this.value(v.of[1])).slice(2);
+    return poolMap(b, x, size as [number, number]);
   }
 
   #logSoftmax(x: number, temperature: number): number {

@@ -1,0 +1,79 @@
+/**
+ * Distillers in the loop of the RepDistiller benchmark: γ · CE + α · T² · KL + β · loss.
+ *
+ * @module
+ */
+
+import type { Arch } from "../../../dsl/arch.ts";
+import { teacher } from "../../../dsl/cohort.ts";
+import type { Watch } from "../../../dsl/graph.ts";
+import type { Method } from "../../../dsl/method.ts";
+import { at } from "../../../methods/at.ts";
+import { fitnet } from "../../../methods/fitnet.ts";
+import { kd } from "../../../methods/kd.ts";
+import { rkd } from "../../../methods/rkd.ts";
+import { sp } from "../../../methods/sp.ts";
+import { known, netOf, type Replay, type StepView, total, unweighted } from "../adapter.ts";
+import { numberIn, type Trace } from "../trace_format.ts";
+
+interface Recorded {
+  /** The method at β and γ. */
+  readonly use: (told: { readonly weight: number; readonly ce: number }, trace: Trace, nets: readonly Arch[]) => Method;
+  /** Prefixes of its modules' tensors there and here. */
+  readonly prefixes?: (nets: readonly Arch[]) => Replay["prefixes"];
+}
+
+const methods: Readonly<Record<string, Recorded>> = {
+  attention: { use: (told) => at(told) as Method },
+  similarity: { use: (told) => sp(told) as Method },
+  rkd: { use: (told) => rkd(told) as Method },
+  hint: {
+    use: (told, { config }, nets) => {
+      const [ofTeacher, ofStudent] = nets.map((arch) => hintSpot(arch, numberIn(config, "hint_layer")));
+      return fitnet({ ...told, at: [{ teacher: ofTeacher!, student: ofStudent! }] }) as Method;
+    },
+    prefixes: () => [["regress_s/", "student_fitnet/"]],
+  },
+};
+
+/** Replays traces of a distiller. */
+export function distillTrace(trace: Trace): Replay | string {
+  const { config } = trace;
+  const [master, pupil] = [netOf(trace, "teacher"), netOf(trace, "student")];
+  if (typeof master === "string") return master;
+  if (typeof pupil === "string") return pupil;
+  const { use, prefixes } = methods[trace.method]!;
+  const [ce, alpha, weight] = ["gamma", "alpha", "beta"].map((name) => numberIn(config, name)) as [
+    number,
+    number,
+    number,
+  ];
+  const sentence = teacher(master).student(pupil)
+    .use(kd({ temperature: numberIn(config, "T"), weight: alpha, ce }))
+    .use(use({ weight, ce }, trace, [master, pupil]));
+  const graph = sentence.lower();
+  const divergence = graph.terms.find(({ name }) => name === "student/kd")!;
+  const own = graph.terms.map(({ name }) => name).filter((name) => !["student/ce", "student/kd"].includes(name));
+  // A weight of 0 would hide the divergence, which the recording shows all the same.
+  const watch: Watch = { name: "kl", value: divergence.loss };
+  return {
+    sentence,
+    graph: { ...graph, watches: [...graph.watches, watch] },
+    epoch: 1,
+    prefixes: [["student/", "student/"], ["teacher/", "teacher/"], ...(prefixes?.([master, pupil]) ?? [])],
+    optimizers: { student: Object.keys(trace.optimizers)[0]! },
+    terms: (step: StepView) =>
+      known({
+        ce: unweighted(step, "student/ce"),
+        kl: step.watched("kl"),
+        kd: weight === 0 ? undefined : total(step, own) / weight,
+        total: total(step),
+      }),
+    scores: (key) => (key === "student" || key === "teacher" ? { of: [key], as: "one" } : undefined),
+  };
+}
+
+/** The spot behind f[index] of a recording, whose f[0] is the stem. */
+function hintSpot({ spots }: Arch, index: number): string {
+  return spots[index - 1] ?? spots.at(-1)!;
+}
