@@ -53,6 +53,11 @@ export type ValueOp =
   | "labels"
   | "constant"
   | "measured"
+  | "state"
+  | "sampleIndex"
+  | "negatives"
+  | "gatherDot"
+  | "gatherSum"
   | "size"
   | "stop"
   | "live"
@@ -139,6 +144,27 @@ export function constant(value: number): Value<"scalar"> {
 /** A number that the trainer measures and sets between steps, e.g. once per epoch. */
 export function measured(name: string): Value<"scalar"> {
   return node("measured", "scalar", [], { name });
+}
+
+/** A tensor that the graph keeps from step to step, as it is before this step; no gradient reaches it. */
+export function state<K extends Kind = "tensor">(name: string, kind: K = "tensor" as K): Value<K> {
+  return node("state", kind, [], { name });
+}
+
+/** Position of each sample among the training images, [B]. */
+export const sampleIndex: Value<"sample"> = node("sampleIndex", "sample");
+
+/**
+ * Positions of `count` other training images for each sample, [B, count], none of the sample's class; the trainer draws
+ * them from the run's seed, without replacement where other classes have as many.
+ *
+ * @throws {RangeError} If the number is no whole number of at least 1.
+ */
+export function negatives(count: number): Value<"tensor"> {
+  if (!Number.isSafeInteger(count) || count < 1) {
+    throw new RangeError(`Cannot draw negatives: their number is a whole one from 1, got ${count}. Say 16384.`);
+  }
+  return node("negatives", "tensor", [], { count });
 }
 
 /** Cuts the gradient: nothing behind it learns from what is computed from it. */

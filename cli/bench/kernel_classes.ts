@@ -120,6 +120,15 @@ const rows: Readonly<Record<string, KernelRow>> = {
   reduceRows: { of: "head and losses" },
   oneHot: { of: "head and losses" },
   kthSmallest: { of: "head and losses" },
+  gatherDot: {
+    of: "head and losses",
+    work: (maps: { chosen: number; width: number }, samples) => twice(maps.chosen * maps.width * samples),
+  },
+  gatherSum: {
+    of: "head and losses",
+    work: (maps: { chosen: number; width: number }, samples) => twice(maps.chosen * maps.width * samples),
+  },
+  assignRows: { of: "copies" },
   filterCombine: { of: "partial sums" },
   combineChunks: { of: "partial sums", work: (_: Constants, __, { memory }) => ({ flops: numbers(memory[0]) }) },
   sgd: { of: "optimizer", work: (_: Constants, __, { memory }) => ({ flops: 7 * numbers(memory[0]) }) },

@@ -23,6 +23,7 @@ import { type Difference, difference } from "./suite/compare.ts";
 import { compositeCases } from "./suite/composite.ts";
 import { broadcastCases, scalarCases } from "./suite/elementwise.ts";
 import { fusingCases } from "./suite/fusing.ts";
+import { gatherCases } from "./suite/gathering.ts";
 import { matmulCases, reductionCases } from "./suite/linear.ts";
 import { choosingCases, movingCases, outputCases } from "./suite/moving.ts";
 import { routingCases } from "./suite/routing.ts";
@@ -56,6 +57,7 @@ export function backendSuite(): readonly Case[] {
     singleImageNorm(),
     ...movingCases(),
     ...choosingCases(),
+    ...gatherCases(),
     ...outputCases(),
     ...effectCases(),
     ...segmentCases(),

@@ -6,6 +6,7 @@
 
 import type { Stage } from "../../dsl/arch.ts";
 import { ShapeError } from "../../dsl/errors.ts";
+import type { StateInit } from "../../dsl/graph.ts";
 import type { ConnectorLayer, Init, Layer } from "../../dsl/layers.ts";
 import type { Mode } from "../../dsl/value.ts";
 import type { GraphBuilder } from "../ir/builder.ts";
@@ -22,7 +23,7 @@ export interface ParameterEntry {
   /** Size of every axis. */
   readonly shape: Shape;
   /** Rule that fills it. */
-  readonly init: Init | { readonly rule: "one" };
+  readonly init: Init | StateInit | { readonly rule: "one" };
   /** Inputs of one output unit, for PyTorch's default rule; of a bias, those of its layer. */
   readonly fanIn: number;
 }

@@ -33,7 +33,13 @@ export function printGraph(graph: LossGraph): string {
     ...module.stages.map(({ spot, layers }) => `  ${spot}: ${layers.map(printLayer).join(", ")}`),
   ]);
   const phases = graph.phases.map((phase, index) => `${index + 1}: ${phase.join(", ")}`);
-  const parts = { values: values.lines, terms, modules, switches, watches, heads, phases };
+  const updates = (graph.updates ?? []).map(({ state, value, rows }) =>
+    `${state}${rows === undefined ? "" : ` at ${values.name(rows)}`} ← ${values.name(value)}`
+  );
+  const kept = (graph.state ?? []).map(({ name, shape, init }) =>
+    `${name} [${shape}], ${init.rule === "zero" ? "zeros" : `uniform ±${init.bound}`}`
+  );
+  const parts = { values: values.lines, terms, modules, switches, watches, heads, kept, updates, phases };
   return sections(parts);
 }
 

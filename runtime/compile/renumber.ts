@@ -5,7 +5,7 @@
  */
 
 import { isLeaf, type Node } from "../ir/node.ts";
-import type { Segment, StepProgram } from "../ir/program.ts";
+import { effectNodes, mapEffect, type Segment, type StepProgram } from "../ir/program.ts";
 
 /** A node under its new number, with what it reads and belongs to. */
 export function renamed(node: Node, at: (id: number) => number): Node {
@@ -21,7 +21,7 @@ export function renumber(program: StepProgram, gone: ReadonlySet<number>): StepP
       used.add(id);
       for (const source of program.nodes[id]!.inputs) used.add(source);
     }
-    for (const effect of segment.effects) used.add(effect.kind === "assign" ? effect.node : effect.gradient);
+    for (const id of segment.effects.flatMap(effectNodes)) used.add(id);
     if (segment.gate !== undefined) used.add(segment.gate);
     if (segment.count !== undefined) used.add(segment.count);
   }
@@ -34,9 +34,7 @@ export function renumber(program: StepProgram, gone: ReadonlySet<number>): StepP
     segments: program.segments.map((part): Segment => ({
       ...part,
       nodes: part.nodes.map(at),
-      effects: part.effects.map((effect) =>
-        effect.kind === "assign" ? { ...effect, node: at(effect.node) } : { ...effect, gradient: at(effect.gradient) }
-      ),
+      effects: part.effects.map((effect) => mapEffect(effect, at)),
       ...(part.gate === undefined ? {} : { gate: at(part.gate) }),
       ...(part.count === undefined ? {} : { count: at(part.count) }),
     })),

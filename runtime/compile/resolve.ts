@@ -11,6 +11,7 @@ import type { Layer } from "../../dsl/layers.ts";
 import type { NetSpec } from "../../dsl/spec.ts";
 import { GraphBuilder } from "../ir/builder.ts";
 import type { Shape } from "../ir/node.ts";
+import { keptTensors } from "./kept.ts";
 import { ModuleRunner, type ParameterEntry } from "./net.ts";
 
 /** What the compiler is given. */
@@ -27,6 +28,8 @@ export interface CompileInput {
   readonly shape: readonly [number, number, number];
   /** Largest batch. */
   readonly batch: number;
+  /** Number of training images, for kept tensors that have a row for each. */
+  readonly samples?: number;
   /** Whether images are mixed, so that each has a second label with a weight; false unless said. */
   readonly mixed?: boolean;
 }
@@ -61,6 +64,8 @@ export interface Plan {
   readonly shape: readonly [number, number, number];
   /** Largest batch. */
   readonly batch: number;
+  /** Tensors that the graph keeps from step to step. */
+  readonly kept: readonly ParameterEntry[];
   /** Whether each image has a second label with a weight. */
   readonly mixed?: boolean;
   /** Per net: shape of every spot for one batch. */
@@ -149,7 +154,8 @@ export function resolve(input: CompileInput): Plan {
     spots[net.id] = shapes;
     state[net.id] = probe.entries();
   }
-  return Object.freeze({ graph, modules, groups, classes, shape, batch, mixed, spots, state });
+  const kept = keptTensors(graph, input.samples);
+  return Object.freeze({ graph, modules, groups, classes, shape, batch, mixed, spots, state, kept });
 }
 
 function planGroups(graph: LossGraph, modules: readonly PlannedModule[]): PlannedGroup[] {

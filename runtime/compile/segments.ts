@@ -6,10 +6,10 @@
 
 import { SentenceError } from "../../dsl/errors.ts";
 import type { GraphBuilder } from "../ir/builder.ts";
+import { isLeaf } from "../ir/node.ts";
+import { type Effect, effectNodes, mapEffect, type Segment, type StateEntry, type StepProgram } from "../ir/program.ts";
 import { renamed } from "./renumber.ts";
 import { splitByBatch } from "./split.ts";
-import { isLeaf } from "../ir/node.ts";
-import type { Effect, Segment, StateEntry, StepProgram } from "../ir/program.ts";
 
 /** What one group does in a phase. */
 export interface GroupUpdate {
@@ -53,7 +53,7 @@ export function segment(
   phases.forEach((phase, index) => {
     const suffix = phases.length > 1 ? ` ${index + 1}` : "";
     const last = index === phases.length - 1 ? Object.values(outputs).filter((id) => !isUpdateNode(phases, id)) : [];
-    const roots = [...phase.forward, ...phase.assigns.map(effectNode), ...last];
+    const roots = [...phase.forward, ...phase.assigns.flatMap(effectNodes), ...last];
     const forward = place([...roots, ...phase.groups.flatMap((group) => group.gate ?? [])]);
     const found = teams(b, phase.groups, placed);
     const common = neededBySeveral(b, found, placed);
@@ -190,7 +190,7 @@ function compact(
       used.add(id);
       for (const source of b.node(id).inputs) used.add(source);
     }
-    for (const effect of effects) used.add(effectNode(effect));
+    for (const id of effects.flatMap(effectNodes)) used.add(id);
     if (gate !== undefined) used.add(gate);
     if (count !== undefined) used.add(count);
   }
@@ -205,9 +205,7 @@ function compact(
     segments: segments.map((part): Segment => ({
       name: part.name,
       nodes: part.nodes.map(at),
-      effects: part.effects.map((effect) =>
-        effect.kind === "assign" ? { ...effect, node: at(effect.node) } : { ...effect, gradient: at(effect.gradient) }
-      ),
+      effects: part.effects.map((effect) => mapEffect(effect, at)),
       ...(part.gate === undefined ? {} : { gate: at(part.gate) }),
       ...(part.count === undefined ? {} : { count: at(part.count) }),
     })),

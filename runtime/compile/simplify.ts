@@ -8,7 +8,7 @@
  */
 
 import { isLeaf, type Node } from "../ir/node.ts";
-import type { Segment, StepProgram } from "../ir/program.ts";
+import { mapEffect, type Segment, type StepProgram } from "../ir/program.ts";
 import { renamed, renumber } from "./renumber.ts";
 
 /**
@@ -41,9 +41,7 @@ export function simplify(program: StepProgram): StepProgram {
   const segments = program.segments.map((part): Segment => ({
     ...part,
     nodes: part.nodes.filter((id) => !gone.has(id)),
-    effects: part.effects.map((effect) =>
-      effect.kind === "assign" ? { ...effect, node: at(effect.node) } : { ...effect, gradient: at(effect.gradient) }
-    ),
+    effects: part.effects.map((effect) => mapEffect(effect, at)),
     ...(part.gate === undefined ? {} : { gate: at(part.gate) }),
     ...(part.count === undefined ? {} : { count: at(part.count) }),
   }));

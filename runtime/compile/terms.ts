@@ -12,6 +12,7 @@ import { GraphBuilder } from "../ir/builder.ts";
 import { call, input as operand, value } from "../ir/expr.ts";
 import { sizeOf } from "../ir/node.ts";
 import type { Pair } from "../ir/node.ts";
+import { keptTensor } from "./kept.ts";
 import { ModuleRunner } from "./net.ts";
 import { diagonal, poolMap } from "./resize.ts";
 import type { Plan, PlannedModule } from "./resolve.ts";
@@ -83,6 +84,17 @@ export class Translator {
         return b.constant(number("value"));
       case "measured":
         return b.uniform(`measured/${v.attrs.name}`);
+      case "state": {
+        const { name, shape } = keptTensor(this.#plan.kept, String(v.attrs.name));
+        return b.scaleGradient(b.buffer(name, shape), 0);
+      }
+      case "sampleIndex":
+        return b.input("index", [this.#plan.batch]);
+      case "negatives":
+        return b.input(`negatives/${number("count")}`, [this.#plan.batch, number("count")]);
+      case "gatherDot":
+      case "gatherSum":
+        return b.gather(v.op, of(0), of(1), of(2));
       case "size":
         return b.constant(this.#axis(of(0), number("axis")));
       case "stop":

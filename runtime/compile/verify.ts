@@ -7,7 +7,7 @@
 import { VerificationError } from "../../dsl/errors.ts";
 import type { LossGraph } from "../../dsl/graph.ts";
 import { domainOf, isLeaf, movesSamples, type Node } from "../ir/node.ts";
-import type { Effect, StepProgram } from "../ir/program.ts";
+import { type Effect, effectNodes, type StepProgram } from "../ir/program.ts";
 import { hasRuledShape } from "../ir/shapes.ts";
 import type { Plan } from "./resolve.ts";
 
@@ -147,8 +147,9 @@ function verifyOrder(program: StepProgram, fail: Fail): void {
       ready.set(id, segment.gate);
     }
     for (const effect of segment.effects) {
-      const [name, node] = target(effect);
-      if (!available(node)) fail(`${name} is written from node ${node}, which may not have run`);
+      const [name] = target(effect);
+      const missing = effectNodes(effect).find((id) => !available(id));
+      if (missing !== undefined) fail(`${name} is written from node ${missing}, which may not have run`);
       written.set(name, (written.get(name) ?? 0) + 1);
     }
   }
@@ -166,7 +167,11 @@ function verifyEffects(program: StepProgram, plan: Plan, fail: Fail): void {
     const [name, node] = target(effect);
     const shape = shapes.get(name);
     if (shape === undefined) fail(`state ${name} is written but not declared`);
-    if (program.nodes[node]!.shape.join() !== shape!.join()) fail(`${name} is written with another shape`);
+    const { shape: written } = program.nodes[node]!;
+    const rows = effect.kind === "assign" && effect.rows !== undefined ? program.nodes[effect.rows]!.shape : undefined;
+    const wanted = rows === undefined ? shape! : [written[0]!, ...shape!.slice(1)];
+    if (written.join() !== wanted.join()) fail(`${name} is written with another shape`);
+    if (rows !== undefined && rows.join() !== `${written[0]}`) fail(`${name} is written at rows of another shape`);
     if (effect.kind === "assign") continue;
     if (updated.has(name)) fail(`${name} is updated twice in one step`);
     updated.add(name);

@@ -237,6 +237,21 @@ export class GraphBuilder extends NodeTable {
     return this.add("kthSmallest", [x], { k }, [rows, 1], this.node(x).batch.filter((axis) => axis === 0));
   }
 
+  /** Rows of memory [N, D] at index [B, M]: their products with v [B, D], or their sum with factors g [B, M]. */
+  gather(op: "gatherDot" | "gatherSum", memory: number, index: number, x: number): number {
+    const [[rows, width], at, with_] = [memory, index, x].map((id) => this.shape(id)) as [Shape, Shape, Shape];
+    const wanted = op === "gatherDot" ? [at[0]!, width!] : at;
+    if (rows === undefined || width === undefined || at.length !== 2 || !sameArray(with_, wanted)) {
+      throw new ShapeError(
+        `Cannot gather rows: memory is [N, D], positions [B, M], beside them [B, D] or [B, M], got [${
+          this.shape(memory)
+        }], [${at}] and [${with_}].`,
+      );
+    }
+    const shape = op === "gatherDot" ? at : [at[0]!, width];
+    return this.add(op, [memory, index, x], {}, shape, this.node(index).batch.filter((axis) => axis === 0));
+  }
+
   /** Joins along an axis. */
   concat(parts: readonly number[], axis: number): number {
     if (parts.length === 1) return parts[0]!;

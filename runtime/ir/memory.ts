@@ -5,7 +5,7 @@
  */
 
 import { isLeaf, type Node } from "./node.ts";
-import type { StepProgram } from "./program.ts";
+import { effectNodes, type StepProgram } from "./program.ts";
 
 /** Where each computed node lives in one arena. */
 export interface MemoryPlan {
@@ -34,7 +34,7 @@ export function lifetimes(
       position++;
     }
     for (const effect of segment.effects) {
-      last[effect.kind === "assign" ? effect.node : effect.gradient] = position;
+      for (const id of effectNodes(effect)) last[id] = position;
     }
     position++;
   }

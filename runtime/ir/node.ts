@@ -93,6 +93,10 @@ export interface Attrs {
   readonly oneHot: { readonly classes: number };
   /** [R, D] → [R, 1]: the k-th smallest of each row, k from 1. */
   readonly kthSmallest: { readonly k: number };
+  /** memory [N, D], index [B, M], v [B, D] → [B, M]: memory[index[b, m]] · v[b]. No gradient reaches the memory. */
+  readonly gatherDot: Record<never, never>;
+  /** memory [N, D], index [B, M], g [B, M] → [B, D]: Σ_m g[b, m] · memory[index[b, m]]. */
+  readonly gatherSum: Record<never, never>;
   /** Joins along an axis that is no batch axis. */
   readonly concat: { readonly axis: number };
   /** `size` elements from `start` along an axis that is no batch axis. */

@@ -104,6 +104,8 @@ function details(node: Node): string[] {
     case "reshape":
     case "compact":
     case "expand":
+    case "gatherDot":
+    case "gatherSum":
       return [];
     default:
       return node satisfies never;
@@ -121,7 +123,7 @@ function pair([rows, columns]: Pair): string {
 function printEffect(effect: Effect): string {
   switch (effect.kind) {
     case "assign":
-      return `${effect.state} ← %${effect.node}`;
+      return `${effect.state}${effect.rows === undefined ? "" : ` at rows %${effect.rows}`} ← %${effect.node}`;
     case "sgd": {
       const momentum = effect.momentum === 0
         ? ""

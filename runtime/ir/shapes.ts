@@ -55,6 +55,10 @@ export const shapeRules: { readonly [P in Primitive]: ShapeRule<P> } = {
     same(g!, x!) && same(stats!, sums!) && same(stats!, [2, x![1]!]) && same(gamma!, [x![1]!]) ? x : undefined,
   oneHot: ({ attrs }, [labels]) => (labels!.length === 1 ? [labels![0]!, attrs.classes] : undefined),
   kthSmallest: ({ attrs }, [x]) => (x!.length === 2 && attrs.k >= 1 && attrs.k <= x![1]! ? [x![0]!, 1] : undefined),
+  gatherDot: (_, [memory, index, v]) =>
+    index!.length === 2 && memory!.length === 2 && same(v!, [index![0]!, memory![1]!]) ? index : undefined,
+  gatherSum: (_, [memory, index, g]) =>
+    index!.length === 2 && memory!.length === 2 && same(g!, index!) ? [index![0]!, memory![1]!] : undefined,
   concat: ({ attrs: { axis } }, parts) =>
     parts.every((part) => same(part.with(axis, 0), parts[0]!.with(axis, 0)))
       ? parts[0]!.with(axis, parts.reduce((sum, part) => sum + part[axis]!, 0))

@@ -116,6 +116,16 @@ export const vjp: { readonly [P in Primitive]: VjpRule<P> } = {
   batchNormSums: refuse("batchNormSums"),
   batchNormInput: refuse("batchNormInput"),
   oneHot: none,
+  gatherDot: (
+    b,
+    { inputs: [memory, index] },
+    out,
+  ) => [undefined, undefined, b.gather("gatherSum", memory!, index!, out)],
+  gatherSum: (
+    b,
+    { inputs: [memory, index] },
+    out,
+  ) => [undefined, undefined, b.gather("gatherDot", memory!, index!, out)],
   concat: (b, { inputs, attrs: { axis } }, out) => {
     let start = 0;
     return inputs.map((part) => {

@@ -24,6 +24,8 @@ export function initialValues(entry: ParameterEntry, seed: number): Float32Array
       return values;
     case "one":
       return values.fill(1);
+    case "uniform":
+      return fillUniform(values, random, init.bound);
     case "normal":
       return fillNormal(values, random, init.std);
     case "heOut":

@@ -17,6 +17,8 @@ export interface StepFeed {
   /** One array per view. */
   readonly images: readonly Float32Array[];
   readonly labels: Uint16Array;
+  /** Other inputs by name: `index`, `negatives/<count>`. */
+  readonly inputs?: Readonly<Record<string, Float32Array>>;
   /** Second labels and their weights, where images are mixed. */
   readonly mix?: BatchMix;
   /** Weight of each term. */
@@ -145,12 +147,12 @@ export class Session {
 }
 
 /** What the training step's program is fed, by the names of its inputs and uniforms. */
-export function feedOf({ count, images, labels, mix, weights, rates, measured = {} }: StepFeed): Feed {
+export function feedOf({ count, images, labels, inputs, mix, weights, rates, measured = {} }: StepFeed): Feed {
   const named = (prefix: string, values: Readonly<Record<string, number>>): [string, number][] =>
     Object.entries(values).map(([name, value]) => [`${prefix}/${name}`, value]);
   return {
     count,
-    inputs: { ...imageInputs(images), labels, ...mixInputs(mix) },
+    inputs: { ...imageInputs(images), labels, ...mixInputs(mix), ...inputs },
     uniforms: Object.fromEntries([
       ...named("weight", weights),
       ...named("rate", rates),

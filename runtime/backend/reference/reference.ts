@@ -11,6 +11,7 @@ import type { Backend, Engine, Feed, Numbers, Runner } from "../backend.ts";
 import { compact, concat, expand, kthSmallest, oneHot, padAxis, permute, slice } from "./arrange.ts";
 import { elementwise, matmul, reduce } from "./elementwise.ts";
 import { batchNorm, batchNormInput, batchNormSums, batchStats } from "./norm.ts";
+import { assignRows, gatherDot, gatherSum } from "./gather.ts";
 import { adam, sgd } from "./optimize.ts";
 import { averagePoolInput, conv2d, conv2dFilter, conv2dInput, maxPoolInput, pool } from "./spatial.ts";
 import { type Tensor, tensor } from "./tensor.ts";
@@ -152,7 +153,9 @@ class ReferenceRunner implements Runner {
 
   #apply(effect: Effect, feed: Feed): void {
     if (effect.kind === "assign") {
-      this.#state(effect.state).data.set(this.#value(effect.node).data);
+      const [state, { data }] = [this.#state(effect.state), this.#value(effect.node)];
+      if (effect.rows === undefined) state.data.set(data);
+      else assignRows(state, data, this.#value(effect.rows).data.subarray(0, this.#count));
       return;
     }
     const rate = feed.uniforms[effect.rate];
@@ -185,6 +188,8 @@ const kernels: Readonly<Record<Exclude<Primitive, "parameter" | "buffer" | "inpu
     batchNormInput: ((node, inputs, _, count) => batchNormInput(node, inputs as never, count)) as Kernel,
     oneHot: ((node, [labels], _, count) => oneHot(node, labels!, count)) as Kernel,
     kthSmallest: ((node, [x]) => kthSmallest(node, x!)) as Kernel,
+    gatherDot: ((node, [memory, index, v]) => gatherDot(node, memory!, index!, v!)) as Kernel,
+    gatherSum: ((node, [memory, index, g]) => gatherSum(node, memory!, index!, g!)) as Kernel,
     concat: concat as Kernel,
     slice: ((node, [x]) => slice(node, x!)) as Kernel,
     padAxis: ((node, [x]) => padAxis(node, x!)) as Kernel,

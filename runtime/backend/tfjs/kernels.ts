@@ -3,6 +3,7 @@
 import type { NodeOf, Primitive } from "../../ir/node.ts";
 import { averagePool, averagePoolInput, conv2d, conv2dFilter, conv2dInput, maxPool, maxPoolInput } from "./convolve.ts";
 import { insideAxis, insidePermutation, insideShape, type Tensor, type Tf, toBorder, toInside } from "./layout.ts";
+import { gatherDot, gatherSum } from "./gather.ts";
 import { batchNorm, batchNormInput, batchNormSums, batchStats } from "./norm.ts";
 import { compact, expand } from "./route.ts";
 import { indicator, type Instruction, runInstructions } from "./scalars.ts";
@@ -42,6 +43,8 @@ export const kernels: { readonly [P in Computing]: Kernel<P> } = {
     batchNormInput(tf, [g!, x!, stats!, gamma!, sums!], attrs.epsilon),
   oneHot: ({ tf, attrs }, [labels]) => oneHot(tf, labels!, attrs.classes),
   kthSmallest: ({ tf, attrs }, [x]) => kthSmallest(tf, x!, attrs.k),
+  gatherDot: ({ tf }, [memory, index, v]) => gatherDot(tf, memory!, index!, v!),
+  gatherSum: ({ tf }, [memory, index, g]) => gatherSum(tf, memory!, index!, g!),
   concat: ({ tf, attrs }, parts) => tf.concat([...parts], insideAxis(attrs.axis, parts[0]!.shape.length)),
   slice: ({ tf, attrs }, [x]) => {
     const axis = insideAxis(attrs.axis, x!.shape.length);

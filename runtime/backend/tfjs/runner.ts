@@ -5,6 +5,7 @@ import { isLeaf, type Node, type NodeOf, sizeOf } from "../../ir/node.ts";
 import type { Effect, Segment, StepProgram } from "../../ir/program.ts";
 import type { Feed, Numbers, Runner } from "../backend.ts";
 import type { Device } from "./device.ts";
+import { assignRows } from "./gather.ts";
 import { type Call, type Computing, kernels } from "./kernels.ts";
 import { insideShape, presentShape, type Tensor, toBorder, toInside } from "./layout.ts";
 import { type Plan, plan } from "./plan.ts";
@@ -183,7 +184,11 @@ export class TfjsRunner implements Runner {
   #apply(effect: Effect): void {
     if (effect.kind === "assign") {
       const { tf } = this.#device;
-      this.#state.replace(effect.state, tf.clone(this.#value(effect.node)));
+      const value = this.#value(effect.node);
+      const fresh = effect.rows === undefined
+        ? tf.clone(value)
+        : assignRows(tf, this.#state.tensor(effect.state), value, this.#value(effect.rows));
+      this.#state.replace(effect.state, fresh);
       return;
     }
     const rate = this.#feed.uniforms[effect.rate];

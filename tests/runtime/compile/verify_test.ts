@@ -252,6 +252,8 @@ const contradictions: {
   batchNormInput: { attrs: {}, shape: [5, 3], inputs: [[5, 3], [5, 3], [2, 3], [3], [2, 2]] },
   oneHot: { attrs: { classes: 3 }, shape: [5, 4], inputs: [[5]] },
   kthSmallest: { attrs: { k: 4 }, shape: [5, 1], inputs: [[5, 3]] },
+  gatherDot: { attrs: {}, shape: [5, 3], inputs: [[9, 4], [5, 3], [5, 2]] },
+  gatherSum: { attrs: {}, shape: [5, 4], inputs: [[9, 4], [5, 3], [5, 2]] },
   concat: { attrs: { axis: 1 }, shape: [2, 4], inputs: [[2, 2], [3, 2]] },
   slice: { attrs: { axis: 1, start: 2, size: 2 }, shape: [2, 2], inputs: [[2, 3]] },
   padAxis: { attrs: { axis: 1, before: 1, after: 1 }, shape: [2, 4], inputs: [[2, 3]] },

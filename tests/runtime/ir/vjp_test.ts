@@ -137,6 +137,16 @@ const routed: readonly Check[] = [[], [3], [1, 2, 4], [0, 1, 2, 3, 4]].map((chos
   },
 }));
 
+/** A memory of five rows of two kinds. */
+function memory(b: GraphBuilder): number {
+  return b.concat([b.constant(0.3, [2, 4]), b.constant(-1.2, [3, 4])], 0);
+}
+
+/** Two of its rows for each of three samples. */
+function index(b: GraphBuilder): number {
+  return b.concat([b.constant(1, [3, 1]), b.constant(4, [3, 1])], 1);
+}
+
 /** What is known of each primitive's rule: checks, or why there is none. */
 const checks = {
   parameter: "leaf",
@@ -246,6 +256,20 @@ const checks = {
   })),
   kthSmallest: [
     { name: "kthSmallest", parameters: { x: [3, 7] }, result: (b, x) => b.kthSmallest(x!, 3) },
+  ],
+  gatherDot: [
+    {
+      name: "gatherDot, rows chosen twice",
+      parameters: { v: [3, 4] },
+      result: (b, v) => b.gather("gatherDot", memory(b), index(b), v!),
+    },
+  ],
+  gatherSum: [
+    {
+      name: "gatherSum, rows chosen twice",
+      parameters: { g: [3, 2] },
+      result: (b, g) => b.gather("gatherSum", memory(b), index(b), g!),
+    },
   ],
   concat: [
     {

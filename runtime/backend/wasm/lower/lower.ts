@@ -5,7 +5,7 @@
  */
 
 import { isLeaf, type Node, type NodeOf, type Primitive, sizeOf } from "../../../ir/node.ts";
-import type { Effect, Segment, StepProgram } from "../../../ir/program.ts";
+import { type Effect, effectNodes, type Segment, type StepProgram } from "../../../ir/program.ts";
 import { BackendError } from "../../../../dsl/errors.ts";
 import type { Features } from "../assembler/func.ts";
 import { adam, advance, sgd } from "../kernels/update.ts";
@@ -20,6 +20,7 @@ import {
   lowerReshape,
   lowerSlice,
 } from "./arrange.ts";
+import { lowerAssignRows, lowerGather } from "./gather.ts";
 import { lowerElementwise, lowerMatmul, lowerReduce } from "./linear.ts";
 import { lowerBatchNorm, lowerBatchNormInput, lowerBatchNormSums, lowerBatchStats } from "./norm.ts";
 import { type Buffer, isSliced, type Place, Site, type Step } from "./site.ts";
@@ -79,6 +80,8 @@ const rules: { readonly [P in Exclude<Primitive, Leaf>]: (site: Site, node: Node
   batchNormInput: lowerBatchNormInput,
   oneHot: lowerOneHot,
   kthSmallest: lowerKthSmallest,
+  gatherDot: lowerGather,
+  gatherSum: lowerGather,
   concat: lowerConcat,
   slice: lowerSlice,
   padAxis: lowerPadAxis,
@@ -160,7 +163,7 @@ function nodesRead(program: StepProgram): Set<number> {
   for (const { gate, count, effects, nodes } of program.segments) {
     if (gate !== undefined) read.add(gate);
     if (count !== undefined) read.add(count);
-    for (const effect of effects) read.add(effect.kind === "assign" ? effect.node : effect.gradient);
+    for (const id of effects.flatMap(effectNodes)) read.add(id);
     for (const node of nodes.map((id) => program.nodes[id]!)) {
       if (node.op !== "elementwise") node.inputs.forEach((id) => read.add(id));
     }
@@ -202,6 +205,9 @@ function lowerEffect(
   uniform: (name: string) => Place,
   advanced: Set<string>,
 ): void {
+  if (effect.kind === "assign" && effect.rows !== undefined) {
+    return lowerAssignRows(site, effect.node, effect.rows, state(effect.state));
+  }
   if (effect.kind === "assign") {
     const size = sizeOf(site.node(effect.node).shape);
     const axes = [{ size, stride: 1, split: 1 }];

@@ -5,7 +5,7 @@
  */
 
 import type { Node } from "../../../ir/node.ts";
-import type { StepProgram } from "../../../ir/program.ts";
+import { effectNodes, type StepProgram } from "../../../ir/program.ts";
 
 /** The readers of every node of a program. */
 export class Readers {
@@ -26,7 +26,7 @@ export class Readers {
           this.#last.set(id, segment);
         }
       }
-      const others = effects.map((effect) => effect.kind === "assign" ? effect.node : effect.gradient);
+      const others = effects.flatMap(effectNodes);
       for (const id of [...others, gate, count].filter((id) => id !== undefined)) {
         this.#others.add(id);
         this.#last.set(id, segment);
