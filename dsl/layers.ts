@@ -49,7 +49,7 @@ export type Width = number | "classes";
 
 /**
  * Rule that fills a layer's weight before training: PyTorch's default; N(0, 2 / (k² · outputs)); N(0, 2 / fanIn);
- * N(0, std²); U(±gain · √(6 / (fanIn + fanOut))); zeros. The bias is PyTorch's default unless it says `bias: "zero"`.
+ * N(0, std²); U(±gain · √(6 / (fanIn + fanOut))); zeros; one number; U(±√(6 / ((1 + slope²) fanIn))). The bias is PyTorch's default unless it says `bias: "zero"`.
  */
 export type Init =
   & (
@@ -59,6 +59,8 @@ export type Init =
     | { readonly rule: "normal"; readonly std: number }
     | { readonly rule: "xavierUniform"; readonly gain: number }
     | { readonly rule: "zero" }
+    | { readonly rule: "constant"; readonly value: number }
+    | { readonly rule: "heUniform"; readonly slope: number }
   )
   & { readonly bias?: "zero" };
 
@@ -81,6 +83,7 @@ export type Layer =
     readonly init: Init;
   }
   | ConnectorLayer
+  | { readonly kind: "free"; readonly name: string; readonly width: number; readonly init: Init }
   | {
     readonly kind: "batchNorm";
     readonly name: string;
@@ -204,6 +207,11 @@ export function connector(
 ): ConnectorLayer {
   const init = Object.freeze({ rule: "default" } as const);
   return Object.freeze({ kind: "connector", name, out, like: Object.freeze({ ...like }), bias: true, init });
+}
+
+/** A trained vector [width] in the place of the input, one number a channel: beside maps it is [1, width, 1, 1]. */
+export function free(name: string, width: number, value: number): Layer {
+  return Object.freeze({ kind: "free", name, width, init: Object.freeze({ rule: "constant", value }) });
 }
 
 /** Batch normalisation; `momentum` is the weight of the new statistics (0.1 as in PyTorch). */

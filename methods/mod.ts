@@ -12,10 +12,15 @@
  */
 
 export { at, atLoss, type AtOptions } from "./at.ts";
+export { cc, ccLoss, type CcOptions } from "./cc.ts";
+export { dkd, dkdLoss, type DkdOptions } from "./dkd.ts";
 export { dml, type DmlNeeds } from "./dml.ts";
 export { ffsd, ffsdDefaults, type FfsdNeeds, type FfsdOptions } from "./ffsd.ts";
 export { fitnet, type FitnetOptions, hintLoss } from "./fitnet.ts";
 export { kd, type KdNeeds, type KdOptions } from "./kd.ts";
+export { nst, nstLoss, type NstOptions } from "./nst.ts";
+export { pkt, pktLoss, type PktOptions } from "./pkt.ts";
 export { rkd, rkdLoss, type RkdOptions } from "./rkd.ts";
 export { sp, spLoss, type SpOptions } from "./sp.ts";
 export { vanilla, type VanillaNeeds } from "./vanilla.ts";
+export { vid, vidLoss, type VidOptions } from "./vid.ts";

@@ -6,7 +6,7 @@
 
 import type { Adapter } from "./adapter.ts";
 import { dmlTrace } from "./adapters/dml.ts";
-import { distillTrace } from "./adapters/distill.ts";
+import { distilled, distillTrace } from "./adapters/distill.ts";
 import { ffsdTrace } from "./adapters/ffsd.ts";
 import { kdTrace } from "./adapters/kd.ts";
 import { vanillaTrace } from "./adapters/vanilla.ts";
@@ -15,7 +15,7 @@ import { vanillaTrace } from "./adapters/vanilla.ts";
 export const adapters: ReadonlyMap<string, Adapter> = new Map<string, Adapter>([
   ["vanilla", vanillaTrace],
   ["kd", kdTrace],
-  ...["attention", "similarity", "rkd", "hint"].map((name) => [name, distillTrace] as const),
+  ...distilled.map((name) => [name, distillTrace] as const),
   ["DML", dmlTrace],
   ["FFSD", ffsdTrace],
 ]);

@@ -99,6 +99,8 @@ function wordsOf(layer: Layer): string {
       return `transposed conv ${layer.kernel}×${layer.kernel}${strideOf(layer)}`;
     case "connector":
       return `conv to the map of ${layer.like.net} at ${layer.like.spot}`;
+    case "free":
+      return `a vector of ${layer.width}`;
     case "pool":
       return `${layer.mode} pool ${layer.kernel}×${layer.kernel}${strideOf(layer)}`;
     case "batchNorm":

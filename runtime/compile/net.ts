@@ -104,6 +104,10 @@ export class ModuleRunner {
       }
       case "connector":
         return this.#connector(module, layer, x);
+      case "free": {
+        const row = this.#parameter(module, layer.name, [layer.width], layer.init, layer.width);
+        return b.reshape(row, b.shape(x).map((_, axis) => (axis === 1 ? layer.width : 1)));
+      }
       case "batchNorm":
         return this.#batchNorm(module, layer.name, x, layer.momentum, layer.epsilon, mode);
       case "relu":
