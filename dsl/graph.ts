@@ -63,6 +63,8 @@ export interface OptimizerOverride {
   readonly kind?: "sgd" | "adam";
   /** Learning rate; the run's schedule still multiplies it. */
   readonly learningRate?: number;
+  /** Multiplies the learning rate; 1 unless said. */
+  readonly learningRateFactor?: number;
   /** L2 coefficient; the run's unless said. */
   readonly weightDecay?: number;
 }

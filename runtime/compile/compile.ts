@@ -103,7 +103,10 @@ function refuseStrangers(said: readonly string[], groups: readonly string[]): vo
 }
 
 function optimizerOf(group: PlannedGroup, train: TrainSpec): OptimizerSpec {
-  return Object.freeze({ ...train.optimizer, ...group.override, ...train.groups[group.id] });
+  const { learningRateFactor = 1, ...override } = group.override;
+  const optimizer = { ...train.optimizer, ...override };
+  const learningRate = optimizer.learningRate * learningRateFactor;
+  return Object.freeze({ ...optimizer, learningRate, ...train.groups[group.id] });
 }
 
 function compileStep(

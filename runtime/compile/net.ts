@@ -23,7 +23,7 @@ export interface ParameterEntry {
   /** Size of every axis. */
   readonly shape: Shape;
   /** Rule that fills it. */
-  readonly init: Init | StateInit | { readonly rule: "one" };
+  readonly init: Init | StateInit | { readonly rule: "one" } | { readonly rule: "default"; readonly even: number };
   /** Inputs of one output unit, for PyTorch's default rule; of a bias, those of its layer. */
   readonly fanIn: number;
 }
@@ -264,7 +264,7 @@ export class ModuleRunner {
 
   #bias(module: string, layer: LayerWithBias, y: number, out: number, fanIn: number): number {
     const b = this.builder;
-    const bias = this.#parameter(module, `${layer.name}.bias`, [out], { rule: layer.init.bias ?? "default" }, fanIn);
+    const bias = this.#parameter(module, `${layer.name}.bias`, [out], biasInit(layer.init.bias), fanIn);
     const row = b.reshape(bias, b.shape(y).map((_, axis) => (axis === 1 ? out : 1)));
     return b.map("add", y, row);
   }
@@ -282,10 +282,18 @@ export class ModuleRunner {
       return b.batchNorm(x, stats, gamma, beta, epsilon);
     }
     const row = (id: number): number => b.reshape(id, b.shape(x).map((_, axis) => (axis === 1 ? channels : 1)));
+    const running = (suffix: string, leaf: number): number =>
+      mode === "settled" ? this.#updates.get(`${module}/${name}.${suffix}`) ?? leaf : leaf;
     const deviation = call("sqrt", call("add", operand(2), value(epsilon)));
     const normal = call("div", call("sub", operand(0), operand(1)), deviation);
     const body = call("add", call("mul", normal, operand(3)), operand(4));
-    return b.elementwise(body, [x, row(mean), row(variance), row(gamma), row(beta)]);
+    return b.elementwise(body, [
+      x,
+      row(running("running_mean", mean)),
+      row(running("running_var", variance)),
+      row(gamma),
+      row(beta),
+    ]);
   }
 
   /** Running statistics: r ← (1 − m) r + m s, the variance as the unbiased estimate s · n / (n − 1). */
@@ -311,6 +319,11 @@ export class ModuleRunner {
     update("running_mean", mean, row(0));
     update("running_var", variance, unbiased);
   }
+}
+
+function biasInit(said: Init["bias"]): ParameterEntry["init"] {
+  if (typeof said === "object") return { rule: "default", even: said.even };
+  return said === undefined ? { rule: "default" } : { rule: said };
 }
 
 type LayerWithBias = Extract<Layer, { readonly bias: boolean }>;

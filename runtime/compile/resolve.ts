@@ -185,9 +185,17 @@ function planGroups(graph: LossGraph, modules: readonly PlannedModule[]): Planne
       id,
       phase: index,
       modules: modules.filter((module) => module.group === id).map((module) => module.id),
-      override: graph.aux.find((module) => module.id === id)?.optimizer ?? {},
+      override: overrideOf(graph, modules, id),
     }))
   );
+}
+
+/** Changes that a group's own module asks for, or the first of its modules that asks for any, where no net owns it. */
+function overrideOf({ aux }: LossGraph, modules: readonly PlannedModule[], group: string): OptimizerOverride {
+  const own = aux.find((module) => module.id === group);
+  const shared = modules.some(({ id, kind }) => id === group && kind === "net");
+  const first = shared ? undefined : aux.find((module) => module.group === group && module.optimizer !== undefined);
+  return (own ?? first)?.optimizer ?? {};
 }
 
 function checkBatch(modules: readonly PlannedModule[], batch: number): void {

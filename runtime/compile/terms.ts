@@ -7,7 +7,7 @@
 import { stageIndex } from "../../dsl/arch.ts";
 import { ShapeError, UnknownNameError } from "../../dsl/errors.ts";
 import { didYouMean } from "../../dsl/errors.ts";
-import type { Mode, Value } from "../../dsl/value.ts";
+import { type Mode, run, type Value } from "../../dsl/value.ts";
 import { GraphBuilder } from "../ir/builder.ts";
 import { call, input as operand, value } from "../ir/expr.ts";
 import { sizeOf } from "../ir/node.ts";
@@ -95,6 +95,14 @@ export class Translator {
       case "gatherDot":
       case "gatherSum":
         return b.gather(v.op, of(0), of(1), of(2));
+      case "noise": {
+        const { distribution, name } = v.attrs;
+        return b.input(`noise/${distribution}/${name}`, [this.#plan.batch, number("width")]);
+      }
+      case "route":
+        return b.compact(of(0), of(1));
+      case "unroute":
+        return b.expand(of(0), of(1));
       case "size":
         return b.constant(this.#axis(of(0), number("axis")));
       case "stop":
@@ -175,6 +183,8 @@ export class Translator {
     const source = v.of.length > 0
       ? this.value(v.of[0]!)
       : this.builder.input(`images/${attrs.view}`, [this.#plan.batch, ...this.#plan.shape]);
+    // Its own forward of this step comes first: it is what advances the running statistics.
+    if (mode === "settled") this.value(run(module.id, "logits", { to: module.stages[last]!.spot, view: attrs.view }));
     let at = source;
     for (let i = first; i <= last; i++) {
       const key = `${module.id} ${this.#versions.get(module.id) ?? 0} ${mode} ${i} ${at}`;

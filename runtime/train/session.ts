@@ -93,8 +93,8 @@ export class Session {
     for (const { name } of this.compiled.plan.graph.terms) {
       terms[name] = (await this.#step.read(`term/${name}`))[0]!;
     }
-    const paused = this.#step.skipped().flatMap((segment) => segment.replace(/^update /, "").split("+"));
-    return { terms, paused };
+    const skipped = this.#step.skipped().map((segment) => segment.replace(/^update /, "").replace(/, part \d+$/, ""));
+    return { terms, paused: [...new Set(skipped)].flatMap((groups) => groups.split("+")) };
   }
 
   /** Reads an output of the last training step: `logits/<net>`, `watch/<name>`, `gradient/<parameter>`. */
