@@ -12,6 +12,7 @@
  */
 
 export { at, atLoss, type AtOptions } from "./at.ts";
+export { crd, type CrdConstants, type CrdContrast, crdContrast, crdMemories, type CrdOptions } from "./crd.ts";
 export { dml, type DmlNeeds } from "./dml.ts";
 export { ffsd, ffsdDefaults, type FfsdNeeds, type FfsdOptions } from "./ffsd.ts";
 export { fitnet, type FitnetOptions, hintLoss } from "./fitnet.ts";

@@ -15,7 +15,7 @@ import { vanillaTrace } from "./adapters/vanilla.ts";
 export const adapters: ReadonlyMap<string, Adapter> = new Map<string, Adapter>([
   ["vanilla", vanillaTrace],
   ["kd", kdTrace],
-  ...["attention", "similarity", "rkd", "hint"].map((name) => [name, distillTrace] as const),
+  ...["crd", "attention", "similarity", "rkd", "hint"].map((name) => [name, distillTrace] as const),
   ["DML", dmlTrace],
   ["FFSD", ffsdTrace],
 ]);

@@ -8,6 +8,7 @@ import type { Arch } from "../../../dsl/arch.ts";
 import { teacher } from "../../../dsl/cohort.ts";
 import type { Watch } from "../../../dsl/graph.ts";
 import type { Method } from "../../../dsl/method.ts";
+import { crd } from "../../../methods/crd.ts";
 import { at } from "../../../methods/at.ts";
 import { fitnet } from "../../../methods/fitnet.ts";
 import { kd } from "../../../methods/kd.ts";
@@ -15,15 +16,23 @@ import { rkd } from "../../../methods/rkd.ts";
 import { sp } from "../../../methods/sp.ts";
 import { known, netOf, type Replay, type StepView, total, unweighted } from "../adapter.ts";
 import { numberIn, type Trace } from "../trace_format.ts";
+import { crdConstants, crdPrefixes, crdReplay } from "./crd.ts";
 
 interface Recorded {
   /** The method at β and γ. */
   readonly use: (told: { readonly weight: number; readonly ce: number }, trace: Trace, nets: readonly Arch[]) => Method;
   /** Prefixes of its modules' tensors there and here. */
   readonly prefixes?: (nets: readonly Arch[]) => Replay["prefixes"];
+  /** What the recording has beside the usual. */
+  readonly more?: (trace: Trace) => Partial<Replay>;
 }
 
 const methods: Readonly<Record<string, Recorded>> = {
+  crd: {
+    use: (told, { config }) => crd({ ...told, ...crdConstants(config) }) as Method,
+    prefixes: () => crdPrefixes,
+    more: ({ config }) => crdReplay(config),
+  },
   attention: { use: (told) => at(told) as Method },
   similarity: { use: (told) => sp(told) as Method },
   rkd: { use: (told) => rkd(told) as Method },
@@ -42,7 +51,7 @@ export function distillTrace(trace: Trace): Replay | string {
   const [master, pupil] = [netOf(trace, "teacher"), netOf(trace, "student")];
   if (typeof master === "string") return master;
   if (typeof pupil === "string") return pupil;
-  const { use, prefixes } = methods[trace.method]!;
+  const { use, prefixes, more } = methods[trace.method]!;
   const [ce, alpha, weight] = ["gamma", "alpha", "beta"].map((name) => numberIn(config, name)) as [
     number,
     number,
@@ -70,6 +79,7 @@ export function distillTrace(trace: Trace): Replay | string {
         total: total(step),
       }),
     scores: (key) => (key === "student" || key === "teacher" ? { of: [key], as: "one" } : undefined),
+    ...more?.(trace),
   };
 }
 
