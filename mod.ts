@@ -37,7 +37,7 @@ import {
   withLimit,
 } from "./datasets/mod.ts";
 import { fromRecorded } from "./datasets/recorded.ts";
-import { at, cc, dkd, dml, ffsd, fitnet, kd, nst, pkt, rkd, sp, vanilla, vid } from "./methods/mod.ts";
+import { at, cc, crd, dkd, dml, ffsd, fitnet, kd, nst, pkt, rkd, sp, vanilla, vid } from "./methods/mod.ts";
 import type { RunFlags } from "./runtime/train/flags.ts";
 import { runProgram } from "./runtime/train/run.ts";
 import type { TrainResult } from "./runtime/train/train.ts";
@@ -182,7 +182,7 @@ export function rebind(pipeline: AnyPipeline, flags: Rebinding = {}): Pipeline<K
  * ```
  */
 export const builtins: Values = Object.freeze({
-  methods: Object.freeze({ at, cc, dkd, dml, ffsd, fitnet, kd, nst, pkt, rkd, sp, vanilla, vid }),
+  methods: Object.freeze({ at, cc, crd, dkd, dml, ffsd, fitnet, kd, nst, pkt, rkd, sp, vanilla, vid }),
   datasets: Object.freeze({
     digits: again(digits),
     fashion_mnist: again(fashionMnist),

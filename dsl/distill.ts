@@ -61,6 +61,12 @@ export interface DistillerShape {
   readonly loss: (student: Value, teacher: Value, match: Match) => Term["loss"];
   /** Modules that the student trains along with itself. */
   readonly aux?: (match: Match) => readonly Aux[];
+  /** What a match asks for beside its term, from the same values: kept tensors, trainings before. */
+  readonly more?: (
+    match: Match,
+    student: Value,
+    teacher: Value,
+  ) => Pick<Partial<LossGraph>, "state" | "updates" | "stages">;
 }
 
 /**
@@ -72,7 +78,7 @@ export interface DistillerShape {
  * @throws {OptionError} If β or γ is negative or not finite, or the list of spots is empty.
  */
 export function distiller<T extends string = never, S extends string = never>(
-  { name, options, where, loss, aux }: DistillerShape,
+  { name, options, where, loss, aux, more }: DistillerShape,
 ): Method<DistillNeeds<T, S>, string> {
   const verb = `${name}()`;
   requireWeight(verb, "weight", options.weight);
@@ -85,7 +91,11 @@ export function distiller<T extends string = never, S extends string = never>(
   const routes = typeof where === "string" ? [where] : said.map((s) => s.student);
   return method(name, frozenOptions(options, verb), { needs, routes }, (site): Partial<LossGraph> => {
     const matches = matchesOf(site, verb, where);
+    const beside = matches.flatMap((match) => more?.(match, readStudent(match), stop(readTeacher(match))) ?? []);
     return {
+      state: beside.flatMap(({ state = [] }) => state),
+      updates: beside.flatMap(({ updates = [] }) => updates),
+      stages: beside.flatMap(({ stages = [] }) => stages),
       terms: site.students.flatMap((student): readonly Term[] => [
         supervision(student, options.ce),
         ...matches.filter((match) => match.student === student).map((match): Term =>

@@ -13,6 +13,7 @@
 
 export { at, atLoss, type AtOptions } from "./at.ts";
 export { cc, ccLoss, type CcOptions } from "./cc.ts";
+export { crd, type CrdConstants, type CrdContrast, crdContrast, crdMemories, type CrdOptions } from "./crd.ts";
 export { dkd, dkdLoss, type DkdOptions } from "./dkd.ts";
 export { dml, type DmlNeeds } from "./dml.ts";
 export { ffsd, ffsdDefaults, type FfsdNeeds, type FfsdOptions } from "./ffsd.ts";

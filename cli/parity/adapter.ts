@@ -8,6 +8,7 @@ import type { Arch } from "../../dsl/arch.ts";
 import { archFromNet } from "../../dsl/archs/from_options.ts";
 import type { LossGraph } from "../../dsl/graph.ts";
 import type { AnyPipeline } from "../../dsl/pipeline.ts";
+import type { Tensors } from "./files.ts";
 import type { RecordedNet, Trace } from "./trace_format.ts";
 
 /** A step as adapters read it. */
@@ -48,6 +49,12 @@ export interface Replay {
   decisions?(step: StepView): Readonly<Record<string, unknown>>;
   /** Weights that the recording lists beside its terms: ours and theirs. */
   readonly coefficients?: Readonly<Record<string, readonly [ours: number, recorded: number]>>;
+  /** Rows of kept tensors that have one for each training image. */
+  readonly samples?: number;
+  /** Further inputs of an iteration, from 0, out of the recording's tensors. */
+  inputs?(tensors: Tensors, iteration: number): Readonly<Record<string, Float32Array>>;
+  /** Recorded tensors that hold constants, and numbers that are tensors of their own here. */
+  readonly composed?: Readonly<Record<string, readonly (number | string)[]>>;
   /** Error of terms allowed against float64; 1e-8 unless said. */
   readonly exactness?: number;
 }

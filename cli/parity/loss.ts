@@ -5,16 +5,19 @@
  */
 
 import type { Backend, Numbers } from "../../runtime/backend/backend.ts";
+import { crdLoss } from "./adapters/crd.ts";
 import { ffsdModules } from "./adapters/ffsd_modules.ts";
 import { plainLosses } from "./adapters/losses.ts";
 import { tensorOf } from "./files.ts";
-import { inputNamed, type LossAdapter, type LossReplay } from "./loss_adapter.ts";
+import { type Computed, inputNamed, type LossAdapter, type LossReplay } from "./loss_adapter.ts";
 import type { LossCase, LossFiles } from "./loss_format.ts";
 import { runProbe } from "./probe.ts";
 import { largestError, type Outcome, Report } from "./report.ts";
 import { EXACT, FIRST } from "./rules.ts";
 
-const adapters: ReadonlyMap<string, LossAdapter> = new Map(Object.entries({ ...plainLosses, ...ffsdModules }));
+const adapters: ReadonlyMap<string, LossAdapter> = new Map(
+  Object.entries({ ...plainLosses, ...ffsdModules, CRD: crdLoss }),
+);
 
 /** Computes a loss case on a backend. */
 export async function compareLoss(files: LossFiles, backend: Backend): Promise<Outcome> {
@@ -22,16 +25,11 @@ export async function compareLoss(files: LossFiles, backend: Backend): Promise<O
   if (adapter === undefined) return { state: "TODO", reason: `the loss ${files.recorded.name} does not exist yet` };
   const replay = adapter(files);
   if (typeof replay === "string") return { state: "TODO", reason: replay };
-  const result = await compute(files, replay, backend);
+  const result = await (replay.compute?.(backend) ?? compute(files, replay, backend));
   const report = new Report();
   compareLosses(files.recorded, replay, result, report, backend);
   compareTensors(files, replay, result, report, backend);
   return report.outcome();
-}
-
-interface Computed {
-  readonly output: (name: string) => Numbers | undefined;
-  readonly state: ReadonlyMap<string, Numbers>;
 }
 
 async function compute({ recorded, tensors }: LossFiles, replay: LossReplay, backend: Backend): Promise<Computed> {
@@ -90,7 +88,12 @@ function compareLosses(
   for (const [name, value] of Object.entries(recorded.scalars)) {
     const source = replay.scalars?.[name];
     if (source === undefined) report.fail(`scalar ${name} does not exist here`);
-    else compare(`scalar ${name}`, weighted(source), value, recorded.scalars_f64?.[name]);
+    else {compare(
+        `scalar ${name}`,
+        source.startsWith("output/") ? output(source)![0]! : weighted(source),
+        value,
+        recorded.scalars_f64?.[name],
+      );}
   }
 }
 

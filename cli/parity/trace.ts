@@ -74,7 +74,7 @@ class Comparison {
       this.report.add(name, Math.abs(ours - recorded) / Math.max(Math.abs(recorded), 1e-300), 1e-12);
     }
     const debug = compileReplay(this.#files, this.#replay, this.#sabotage, true);
-    const initial = initialState(this.#trace, debug, this.#names, this.report);
+    const initial = initialState(this.#trace, debug, this.#replay, this.#names, this.report);
     compareCounts(this.#trace, debug, this.#names, this.report);
     await this.#gradients(debug, initial);
     if (this.#iterations === 0) return;
@@ -99,7 +99,8 @@ class Comparison {
   async #step(session: Session, k: number): Promise<StepView> {
     const { images, labels } = batchAt(this.#trace, this.#files.batches, k);
     const { weights, rates } = feedOf(session.compiled, this.#replay);
-    const { terms } = await session.step({ count: labels.length, images: [images], labels, weights, rates });
+    const inputs = this.#replay.inputs?.(this.#files.tensors, k) ?? {};
+    const { terms } = await session.step({ count: labels.length, images: [images], labels, inputs, weights, rates });
     const watched: Record<string, number> = {};
     for (const { name } of session.compiled.plan.graph.watches) {
       const values = await session.readStep(`watch/${name}`);
@@ -182,10 +183,9 @@ class Comparison {
     const errors: { readonly name: string; readonly error: number }[] = [];
     const buffers: { readonly name: string; readonly error: number }[] = [];
     for (const [recorded, { delta: [l2, sum, dot] }] of Object.entries(after)) {
-      const name = this.#names(recorded);
-      const before = name === undefined ? undefined : initial.get(name);
-      if (name === undefined || before === undefined) continue; // told by the comparison of initial tensors
-      const values = await session.read(name);
+      const before = await this.#tensor(recorded, (name) => Promise.resolve(initial.get(name)));
+      if (before === undefined) continue; // told by the comparison of initial tensors
+      const values = (await this.#tensor(recorded, (name) => session.read(name)))!;
       const moved = checkSums(values, before);
       if (l2 === 0) this.report.add(`iteration ${iteration} ${recorded}, which rests`, moved.l2, 0);
       else {
@@ -195,6 +195,17 @@ class Comparison {
     }
     this.#spread(`iteration ${iteration} update`, errors, spread);
     this.#spread(`iteration ${iteration} buffer`, buffers, spread);
+  }
+
+  /** A recorded tensor from ours. */
+  async #tensor(recorded: string, read: (name: string) => Promise<Numbers | undefined>): Promise<Numbers | undefined> {
+    const parts = this.#replay.composed?.[recorded];
+    const name = this.#names(recorded);
+    if (parts === undefined) return name === undefined ? undefined : await read(name);
+    const numbers = await Promise.all(
+      parts.map(async (part) => typeof part === "number" ? part : (await read(part))?.[0]),
+    );
+    return numbers.includes(undefined) ? undefined : Float64Array.from(numbers as number[]);
   }
 
   async #evaluation(session: Session): Promise<void> {
