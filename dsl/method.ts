@@ -18,6 +18,8 @@ export interface Member extends NetRef {
   readonly spots: readonly string[];
   /** Channels of the map at each spot, in the order of {@linkcode Member.spots}. */
   readonly channels: readonly number[];
+  /** Length of its embedding; absent where it has none. */
+  readonly width?: number;
 }
 
 /** What a method sees: the nets, who teaches whom, and what else the sentence says. */

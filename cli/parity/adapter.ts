@@ -19,11 +19,13 @@ export interface StepView {
   readonly weights: Readonly<Record<string, number>>;
   /** Mean over the batch of a watched quantity. */
   watched(name: string): number;
+  /** All numbers of a watched quantity. */
+  values(name: string): readonly number[];
 }
 
 /** Class scores that a recording has in one tensor. */
 export interface Scores {
-  /** Nets and heads whose scores it is made of. */
+  /** Nets and heads whose scores it is made of, or `watch/<name>`. */
   readonly of: readonly string[];
   /** One of them, side by side along a last axis, or their mean. */
   readonly as: "one" | "stack" | "mean";
@@ -51,6 +53,8 @@ export interface Replay {
   readonly coefficients?: Readonly<Record<string, readonly [ours: number, recorded: number]>>;
   /** Rows of kept tensors that have one for each training image. */
   readonly samples?: number;
+  /** Recorded modules that take no part in the recorded steps. */
+  readonly unused?: readonly string[];
   /** Further inputs of an iteration, from 0, out of the recording's tensors. */
   inputs?(tensors: Tensors, iteration: number): Readonly<Record<string, Float32Array>>;
   /** Recorded tensors that hold constants, and numbers that are tensors of their own here. */

@@ -9,6 +9,7 @@ import { dmlTrace } from "./adapters/dml.ts";
 import { distilled, distillTrace } from "./adapters/distill.ts";
 import { ffsdTrace } from "./adapters/ffsd.ts";
 import { kdTrace } from "./adapters/kd.ts";
+import { sakdTrace } from "./adapters/sakd.ts";
 import { vanillaTrace } from "./adapters/vanilla.ts";
 
 /** One adapter a method; a method without one is not compared yet. */
@@ -16,6 +17,7 @@ export const adapters: ReadonlyMap<string, Adapter> = new Map<string, Adapter>([
   ["vanilla", vanillaTrace],
   ["kd", kdTrace],
   ...distilled.map((name) => [name, distillTrace] as const),
+  ...["SAKD", "SAKD-reverse", "SAKD-random"].map((name) => [name, sakdTrace] as const),
   ["DML", dmlTrace],
   ["FFSD", ffsdTrace],
 ]);

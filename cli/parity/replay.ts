@@ -82,13 +82,14 @@ function optimizerOf(trace: Trace, name: string): ReturnType<typeof optimizerFro
 export function initialState(
   trace: Trace,
   compiled: Pick<Compiled, "parameters">,
-  { composed = {} }: Pick<Replay, "composed">,
+  { composed = {}, unused = [] }: Pick<Replay, "composed" | "unused">,
   names: Names,
   report: Report,
 ): ReadonlyMap<string, Float32Array> {
   const state = new Map<string, Float32Array>();
   const entries = new Map(compiled.parameters.map((entry) => [entry.name, entry]));
   for (const [recorded, tensor] of Object.entries(trace.init.tensors)) {
+    if (unused.some((module) => recorded.startsWith(`${module}/`))) continue;
     const parts = composed[recorded];
     if (parts !== undefined) {
       const values = initialTensor(trace.init.seed, recorded, tensor, trace.init.overrides);
@@ -120,11 +121,13 @@ export function compareCounts(
   compiled: Pick<Compiled, "parameters">,
   names: Names,
   report: Report,
+  unused: readonly string[] = [],
 ): void {
   const sizes = new Map(
     compiled.parameters.filter(({ kind }) => kind === "parameter").map(({ name, shape }) => [name, sizeOf(shape)]),
   );
   for (const [module, count] of Object.entries(trace.param_counts)) {
+    if (unused.includes(module)) continue;
     const own = Object.keys(trace.init.tensors).filter((name) => name.startsWith(`${module}/`));
     const total = own.reduce((sum, name) => sum + (sizes.get(names(name) ?? "") ?? 0), 0);
     report.same(`parameters of ${module}`, total, count);

@@ -75,7 +75,7 @@ class Comparison {
     }
     const debug = compileReplay(this.#files, this.#replay, this.#sabotage, true);
     const initial = initialState(this.#trace, debug, this.#replay, this.#names, this.report);
-    compareCounts(this.#trace, debug, this.#names, this.report);
+    compareCounts(this.#trace, debug, this.#names, this.report, this.#replay.unused);
     await this.#gradients(debug, initial);
     if (this.#iterations === 0) return;
     // The trained program is the fused one, which differs from the one that shows its gradients.
@@ -101,12 +101,14 @@ class Comparison {
     const { weights, rates } = feedOf(session.compiled, this.#replay);
     const inputs = this.#replay.inputs?.(this.#files.tensors, k) ?? {};
     const { terms } = await session.step({ count: labels.length, images: [images], labels, inputs, weights, rates });
-    const watched: Record<string, number> = {};
+    const watched: Record<string, readonly number[]> = {};
     for (const { name } of session.compiled.plan.graph.watches) {
       const values = await session.readStep(`watch/${name}`);
-      watched[name] = checkSums(values).sum / values.length;
+      watched[name] = Array.from(values);
     }
-    return { terms, weights, watched: (name) => watched[name] ?? NaN };
+    const values = (name: string): readonly number[] => watched[name] ?? [];
+    const mean = (all: readonly number[]): number => all.reduce((sum, value) => sum + value, 0) / all.length;
+    return { terms, weights, values, watched: (name) => mean(values(name)) };
   }
 
   async #gradients(compiled: Compiled, initial: ReadonlyMap<string, Float32Array>): Promise<void> {
@@ -163,7 +165,10 @@ class Comparison {
       this.report.same(`iteration ${k + 1} decisions`, this.#replay.decisions?.(step), decisions);
     }
     for (const key of this.#keys(`it${k}/logits/`)) {
-      const scores = await this.#scores(key, (name) => session.readStep(`logits/${name}`));
+      const scores = await this.#scores(
+        key,
+        (name) => session.readStep(name.startsWith("watch/") ? name : `logits/${name}`),
+      );
       this.#compareScores(`iteration ${k + 1} logits ${key}`, `it${k}/logits/${key}`, scores, this.#rules.logits(k));
     }
   }
