@@ -37,7 +37,7 @@ import {
   withLimit,
 } from "./datasets/mod.ts";
 import { fromRecorded } from "./datasets/recorded.ts";
-import { at, cc, crd, dkd, dml, ffsd, fitnet, kd, nst, pkt, rkd, sp, vanilla, vid } from "./methods/mod.ts";
+import { at, cc, crd, dkd, dml, ffsd, fitnet, kd, nst, pkt, rkd, sakdOver, sp, vanilla, vid } from "./methods/mod.ts";
 import type { RunFlags } from "./runtime/train/flags.ts";
 import { runProgram } from "./runtime/train/run.ts";
 import type { TrainResult } from "./runtime/train/train.ts";
@@ -171,6 +171,8 @@ export function rebind(pipeline: AnyPipeline, flags: Rebinding = {}): Pipeline<K
   return settings === undefined ? on : on.train(settings);
 }
 
+const distillers = { at, cc, crd, dkd, fitnet, nst, pkt, rkd, sp, vid };
+
 /**
  * What the names of a spec stand for when it says built-in things only, for {@linkcode parseSpec}.
  *
@@ -182,7 +184,7 @@ export function rebind(pipeline: AnyPipeline, flags: Rebinding = {}): Pipeline<K
  * ```
  */
 export const builtins: Values = Object.freeze({
-  methods: Object.freeze({ at, cc, crd, dkd, dml, ffsd, fitnet, kd, nst, pkt, rkd, sp, vanilla, vid }),
+  methods: Object.freeze({ ...distillers, dml, ffsd, kd, sakd: sakdOver(distillers), vanilla }),
   datasets: Object.freeze({
     digits: again(digits),
     fashion_mnist: again(fashionMnist),

@@ -22,6 +22,8 @@ export { kd, type KdNeeds, type KdOptions } from "./kd.ts";
 export { nst, nstLoss, type NstOptions } from "./nst.ts";
 export { pkt, pktLoss, type PktOptions } from "./pkt.ts";
 export { rkd, rkdLoss, type RkdOptions } from "./rkd.ts";
+export { sakd, type SakdOptions } from "./sakd.ts";
+export { type RecordedSakd, sakdOver } from "./sakd_recorded.ts";
 export { sp, spLoss, type SpOptions } from "./sp.ts";
 export { vanilla, type VanillaNeeds } from "./vanilla.ts";
 export { vid, vidLoss, type VidOptions } from "./vid.ts";

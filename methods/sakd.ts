@@ -5,30 +5,24 @@
  */
 
 import { SentenceError } from "../dsl/errors.ts";
-import {
-  add,
-  apply,
-  concat,
-  greater,
-  log,
-  maximum,
-  meanAll,
-  mul,
-  slice,
-  softmax,
-  sub,
-  sumAll,
-  sumPerSample,
-} from "../dsl/expr.ts";
+import { concat, greater, maximum, meanAll, mul, sub, sumAll } from "../dsl/expr.ts";
 import type { Aux, LossGraph, Term, Watch } from "../dsl/graph.ts";
 import { frozenOptions } from "../dsl/json.ts";
 import type { NeedsOf, Routable } from "../dsl/known.ts";
-import { batchNorm, connector, type Layer, linear, relu } from "../dsl/layers.ts";
+import { linear } from "../dsl/layers.ts";
 import { crossEntropy, kl, term } from "../dsl/losses.ts";
-import { type Member, type Method, method, type Site } from "../dsl/method.ts";
+import { type Method, method, type Site } from "../dsl/method.ts";
 import { refusals } from "../dsl/refused.ts";
 import { type RoutedPair, routedPairs, Router } from "../dsl/routing.ts";
-import { constant, embedding, logits, node, noise, run, stop, type Value } from "../dsl/value.ts";
+import {
+  connectorsOf,
+  type Decision,
+  graftedScores,
+  gumbelDecisions,
+  moduleOf,
+  tossedDecisions,
+} from "../dsl/spots.ts";
+import { constant, embedding, logits, node, run, stop, type Value } from "../dsl/value.ts";
 import { requireNotNegative, requireOneOf, requirePositive } from "../dsl/verbs/options.ts";
 
 /** Options of {@linkcode sakd}. */
@@ -204,8 +198,7 @@ class Spots {
     this.pair = pair;
     this.#suffix = suffix;
     this.#settings = settings;
-    const gates = pair.cuts.length + 1;
-    const decisions = settings.variant === "random" ? this.#chances(gates) : this.#policy(gates);
+    const decisions = this.#decisions();
     this.#actions = decisions.map(({ action }) => action);
     this.#masks = decisions.map(({ hard }) => stop(settings.variant === "reverse" ? sub(mul(hard, -1), -1) : hard));
     this.routers = this.#masks.map((mask) => new Router(mask));
@@ -236,7 +229,8 @@ class Spots {
   /** What policy and connectors learn. */
   agentTerms(): readonly Term[] {
     const { gamma } = this.#settings;
-    const grafted = meanAll(crossEntropy(this.#graft()));
+    const scores = graftedScores(this.pair, this.#actions, (name) => this.#named(name));
+    const grafted = meanAll(crossEntropy(scores));
     const alone = stop(meanAll(crossEntropy(logits(this.pair.student))));
     const factor = (when: Value<"scalar">, by: number): Value<"scalar"> =>
       stop(node("select", "scalar", [when, constant(by), constant(1)]));
@@ -252,25 +246,18 @@ class Spots {
 
   /** Policy and connectors. */
   modules(): readonly Aux[] {
-    const { cuts, student, teacher } = this.pair;
+    const { cuts } = this.pair;
     const { homo, agentRate, agentWeightDecay } = this.#settings;
     const group = this.#named("agent");
-    const bias = homo ? { even: 10 } : undefined;
-    const width = 2 * (cuts.length + 1);
+    const named = (name: string): string => this.#named(name);
+    const scores = linear("net", 2 * (cuts.length + 1), {
+      init: { rule: "default", ...(homo ? { bias: { even: 10 } } : {}) },
+    });
     const policy: Aux = Object.freeze({
-      id: this.#named("policy"),
-      group,
-      stages: stages(
-        "scores",
-        linear("net", width, { init: { rule: "default", ...(bias === undefined ? {} : { bias }) } }),
-      ),
+      ...moduleOf(named("policy"), group, "scores", scores),
       optimizer: Object.freeze({ learningRateFactor: agentRate, weightDecay: agentWeightDecay }),
     });
-    const connectors = cuts.flatMap((cut, j) => [
-      this.#connector(this.#named(`to_teacher${j}`), teacher, cut.teacher),
-      this.#connector(this.#named(`to_student${j}`), student, cut.student),
-    ]);
-    return [policy, ...connectors];
+    return [policy, ...connectorsOf(this.pair, group, named)];
   }
 
   /** Share of samples that are distilled at each spot. */
@@ -285,76 +272,24 @@ class Spots {
     return `${name}${this.#suffix}`;
   }
 
-  /** Straight-through Gumbel samples of the policy's pairs of scores: `hard` is 0 or 1, `action` has their gradient. */
-  #policy(gates: number): { readonly action: Value<"sample">; readonly hard: Value<"sample"> }[] {
-    const { student } = this.pair;
+  /** What the policy says, or chance. */
+  #decisions(): readonly Decision[] {
+    const { cuts, student } = this.pair;
+    const { variant, asReleased, gumbelTemperature } = this.#settings;
+    const name = this.#named("route");
+    const gates = cuts.length + 1;
+    if (variant === "random") {
+      if (!asReleased || gates === 1) return tossedDecisions(gates, name);
+      const drawn = tossedDecisions(gates - 1, name);
+      return [...drawn, drawn.at(-1)!];
+    }
     const features = concat([stop(this.#teacher("vector", "embedding")), stop(embedding(student))]);
     const scores = run(this.#named("policy"), "vector", { to: "scores", input: features });
-    const drawn = noise(this.#named("route"), 2 * gates);
-    return Array.from({ length: gates }, (_, j) => {
-      const pair = <V extends Value<"vector">>(of: V): Value<"vector"> => slice(of, 1, 2 * j, 2);
-      const minusLog = (x: Value<"vector">): Value<"vector"> => mul(log(add(x, 1e-20)), -1);
-      const gumbel = minusLog(minusLog(pair(drawn)));
-      const soft = softmax(add(pair(scores), gumbel), this.#settings.gumbelTemperature);
-      const [teach, rest] = [0, 1].map((i) => sumPerSample(slice(soft, 1, i, 1)));
-      const hard = stop(apply("ge", teach!, rest!));
-      return { hard, action: add(sub(hard, stop(teach!)), teach!) };
-    });
-  }
-
-  /** Coin tosses: the larger of two normal numbers. */
-  #chances(gates: number): { readonly action: Value<"sample">; readonly hard: Value<"sample"> }[] {
-    const shared = this.#settings.asReleased && gates > 1;
-    const drawn = noise(this.#named("route"), 2 * (shared ? gates - 1 : gates), "normal");
-    return Array.from({ length: gates }, (_, j) => {
-      const at = shared && j === gates - 1 ? j - 1 : j;
-      const [first, second] = [0, 1].map((i) => sumPerSample(slice(drawn, 1, 2 * at + i, 1)));
-      const hard = apply("ge", first!, second!);
-      return { hard, action: hard };
-    });
+    return gumbelDecisions(scores, gates, gumbelTemperature, name);
   }
 
   #teacher<K extends Value["kind"]>(kind: K, to: string): Value<K> {
     const { teacher, teacherMode } = this.pair;
     return run(teacher.id, kind, { to, mode: teacherMode, view: teacher.view });
   }
-
-  /** Class scores of both nets side by side, joined behind every spot. */
-  #graft(): Value<"logits"> {
-    const { cuts, student, teacher, teacherMode } = this.pair;
-    const modes = { teacher: teacherMode === "train" ? "settled" : teacherMode, student: "settled" } as const;
-    const at: { teacher?: { from: string; input: Value }; student?: { from: string; input: Value } } = {};
-    const onTo = <K extends Value["kind"]>(side: "teacher" | "student", kind: K, to: string): Value<K> => {
-      const { id, view } = side === "teacher" ? teacher : student;
-      return run(id, kind, { to, mode: modes[side], view, ...at[side] });
-    };
-    cuts.forEach((cut, j) => {
-      const kind = cut.student === "embedding" ? "vector" : "map";
-      const [h, k] = [onTo("student", kind, cut.student), onTo("teacher", kind, cut.teacher)];
-      const joined = (module: string, input: Value): Value<typeof kind> =>
-        run(this.#named(`${module}${j}`), kind, { to: "out", input });
-      at.teacher = { from: cut.teacher, input: this.#mixed(j, joined("to_teacher", h), k) };
-      at.student = { from: cut.student, input: this.#mixed(j, h, joined("to_student", k)) };
-    });
-    return this.#mixed(cuts.length, onTo("student", "logits", "logits"), onTo("teacher", "logits", "logits"));
-  }
-
-  /** (1 − a) · student + a · teacher, sample by sample. */
-  #mixed<K extends Value["kind"]>(gate: number, student: Value<K>, teacher: Value<K>): Value<K> {
-    const a = this.#actions[gate]!;
-    return add(mul(student, sub(mul(a, -1), -1)), mul(teacher, a));
-  }
-
-  /** A module whose result has the shape that a net has at a spot. */
-  #connector(id: string, net: Member, spot: string): Aux {
-    const group = this.#named("agent");
-    if (spot === "embedding") return Object.freeze({ id, group, stages: stages("out", linear("net", net.width!)) });
-    const channels = net.channels[net.spots.indexOf(spot)]!;
-    const shaped = connector("conv", channels, { net: net.id, spot });
-    return Object.freeze({ id, group, stages: stages("out", shaped, batchNorm("bn"), relu) });
-  }
-}
-
-function stages(spot: string, ...layers: readonly Layer[]): Aux["stages"] {
-  return Object.freeze([Object.freeze({ spot, layers: Object.freeze(layers) })]);
 }

@@ -162,7 +162,7 @@ function opOf({ op, kind, attrs }: Value): string {
 function attrsOf({ op, attrs }: Value): string[] {
   if (op === "run") {
     const view = attrs.view === 0 ? [] : [`view ${attrs.view}`];
-    return attrs.mode === "eval" ? ["eval", ...view] : view;
+    return attrs.mode === "train" ? view : [String(attrs.mode), ...view];
   }
   const shown = (value: Attr): string => (Array.isArray(value) ? `[${value}]` : String(value));
   return Object.entries(attrs).flatMap(([name, value]) => (value === false ? [] : [`${name} ${shown(value)}`]));

@@ -78,13 +78,13 @@ export function sakdTrace(trace: Trace): Replay | string {
     weight: numberIn(config, "alpha"),
     temperature: numberIn(config, "KD_T"),
     gumbelTemperature: numberIn(config, "gumbel_tau"),
-    homo: config["homo"] === true as unknown,
+    homo: Boolean(config["homo"]),
     asReleased: true,
   });
   const sentence = teacher(master).student(pupil).use(method);
   const graph = sentence.lower();
   const random = variant === "random";
-  const names = layers.map((_, i) => (layers.length === 1 && layers[0]! !== undefined ? "" : `_${i}`));
+  const names = layers.map((_, i) => (layers.length === 1 ? "" : `_${i}`));
   const connectors = names.flatMap((name, i) => [
     [`hint${name}/`, `to_teacher${i}/`] as const,
     [`anti_hint${name}/`, `to_student${i}/`] as const,
