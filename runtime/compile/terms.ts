@@ -100,7 +100,8 @@ export class Translator {
         return b.input(`noise/${distribution}/${name}`, [this.#plan.batch, number("width")]);
       }
       case "route":
-        return b.compact(of(0), of(1));
+        // What no sample has of its own is the same for those chosen.
+        return b.node(of(0)).batch.length === 0 ? of(0) : b.compact(of(0), of(1));
       case "unroute":
         return b.expand(of(0), of(1));
       case "size":

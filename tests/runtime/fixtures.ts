@@ -57,7 +57,8 @@ const pixels = 3 * 6 * 6;
 export function compileTiny(sentence: Sentence, setting: Setting = {}): Compiled {
   const { batch = 5, classes = 3, debug = false } = setting;
   const { spec, archs } = sentence;
-  return compile({ nets: spec.nets, archs, graph: sentence.lower(), classes, shape, batch }, train(setting), { debug });
+  const input = { nets: spec.nets, archs, graph: sentence.lower(), classes, shape, batch, samples: 16 };
+  return compile(input, train(setting), { debug });
 }
 
 /** The settings of training. */
