@@ -4,9 +4,9 @@
  * @module
  */
 
+import type { Int } from "../assembler/code.ts";
 import { type Features, Func } from "../assembler/func.ts";
 import { f32, ge, load as loadNumber } from "../assembler/f32.ts";
-import * as f from "../assembler/f32x4.ts";
 import { add, and, int, load, lt, mul, shl, shr } from "../assembler/i32.ts";
 import { lanes } from "../layout.ts";
 import { type Kernel, kernel, laneBytes, nest, numberBytes, overBlocks } from "./kernel.ts";
@@ -27,22 +27,22 @@ export function chosenSamples(constants: ChosenConstants): Kernel {
   return kernel("chosenSamples", constants, (features, { back, blocks }) => {
     const func = new Func("chosenSamples", features);
     const [mask, list, count] = func.params("mask", "list", "count");
-    nest(func, [{ count: 2 * blocks, steps: [f.vectorBytes] }], [list], ([at]) => {
-      func.store(at!, f.splatBits(back ? -1 : 0));
-    });
-    const [to, next] = [func.let("to", list), func.let("next", list)];
-    const found = func.local("i32", "found");
-    func.set(found, int(0));
+    // Each number is written once, so that several threads may write the same list at the same time.
+    const next = func.let("next", list);
+    const found = func.let("found", int(0));
+    const append = (value: Int): void => {
+      func.store(next, int(value));
+      func.bump(next, numberBytes);
+    };
     func.for("sample", 0, count, (sample) => {
       const absent = ge(f32(0), loadNumber(add(mask, shl(sample, 2))));
-      func.if(absent, () => {}, () => {
-        if (back) func.store(to, found);
-        else func.store(next, sample);
-        func.bump(next, numberBytes);
+      func.if(absent, () => back && append(-1), () => {
+        append(back ? found : sample);
         func.bump(found, 1);
       });
-      func.bump(to, numberBytes);
     });
+    const end = func.let("end", add(list, blocks * laneBytes));
+    func.while(lt(next, end), () => append(back ? -1 : 0));
     return func;
   });
 }
