@@ -63,6 +63,12 @@ export interface DistillerShape {
   readonly loss: (student: Value, teacher: Value, match: Match) => Term["loss"];
   /** Modules that the student trains along with itself. */
   readonly aux?: (match: Match) => readonly Aux[];
+  /** What a match asks for beside its term, from the same values: kept tensors, trainings before. */
+  readonly more?: (
+    match: Match,
+    student: Value,
+    teacher: Value,
+  ) => Pick<Partial<LossGraph>, "state" | "updates" | "stages">;
 }
 
 /**
@@ -88,7 +94,7 @@ export interface DistillerShape {
  * ```
  */
 export function distiller<P extends SpotPair = never>(
-  { name, options, where, loss, aux }: DistillerShape,
+  { name, options, where, loss, aux, more }: DistillerShape,
 ): Method<DistillNeeds<P>, string> {
   const verb = `${name}()`;
   requireWeight(verb, "weight", options.weight);
@@ -104,7 +110,11 @@ export function distiller<P extends SpotPair = never>(
   const routes = typeof where === "string" ? [where] : said.map((s) => s.student);
   return method(name, frozenOptions(options, verb), { needs, routes }, (site): Partial<LossGraph> => {
     const matches = matchesOf(site, verb, where);
+    const beside = matches.flatMap((match) => more?.(match, readStudent(match), stop(readTeacher(match))) ?? []);
     return {
+      state: beside.flatMap(({ state = [] }) => state),
+      updates: beside.flatMap(({ updates = [] }) => updates),
+      stages: beside.flatMap(({ stages = [] }) => stages),
       terms: site.students.flatMap((student): readonly Term[] => [
         supervision(student, options.ce),
         ...matches.filter((match) => match.student === student).map((match): Term =>

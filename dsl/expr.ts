@@ -131,6 +131,23 @@ export function matmul(
     transposeB: options.transposeB ?? false,
   });
 }
+/**
+ * Products of each sample's vector with rows of a memory: memory[index[b, m]] · v[b].
+ *
+ * `memory` is a `state()` [N, D], `index` [B, M], `v` [B, D]; the result is [B, M]. The rows are never copied. Gradient
+ * reaches `v` alone.
+ */
+export function gatherDot(memory: Value, index: Value, v: Value): Value<"tensor"> {
+  return node("gatherDot", "tensor", [memory, index, v]);
+}
+/**
+ * Sum of rows of a memory with factors: Σ_m factors[b, m] · memory[index[b, m]].
+ *
+ * `memory` is a `state()` [N, D], `index` and `factors` [B, M]; the result is [B, D]. Gradient reaches `factors` alone.
+ */
+export function gatherSum(memory: Value, index: Value, factors: Value): Value<"vector"> {
+  return node("gatherSum", "vector", [memory, index, factors]);
+}
 /** Joins values along `axis` (1 = channels, features or classes). */
 export function concat<K extends Kind>(values: readonly Value<K>[], axis = 1): Value<K> {
   const first = values[0];

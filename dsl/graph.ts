@@ -7,6 +7,7 @@
  */
 
 import type { Stage } from "./arch.ts";
+import type { OptimizerSpec, ScheduleSpec } from "./spec.ts";
 import type { Value } from "./value.ts";
 
 /** What a net is in a sentence. */
@@ -62,6 +63,8 @@ export interface OptimizerOverride {
   readonly kind?: "sgd" | "adam";
   /** Learning rate; the run's schedule still multiplies it. */
   readonly learningRate?: number;
+  /** Multiplies the learning rate; 1 unless said. */
+  readonly learningRateFactor?: number;
   /** L2 coefficient; the run's unless said. */
   readonly weightDecay?: number;
 }
@@ -103,6 +106,46 @@ export interface Head {
   readonly logits: Value<"logits">;
 }
 
+/** How a kept tensor is filled before training: zeros, or U(±bound). */
+export type StateInit = { readonly rule: "zero" } | { readonly rule: "uniform"; readonly bound: number };
+
+/** A tensor that is kept from step to step beside parameters: a memory bank, a constant measured once. */
+export interface StateSpec {
+  /** Name, unique among kept tensors; checkpoints call it `state/name`. */
+  readonly name: string;
+  /** Size of every axis; `"samples"` is the number of training images. */
+  readonly shape: readonly (number | "samples")[];
+  /** What it holds before the first step. */
+  readonly init: StateInit;
+}
+
+/** What a kept tensor becomes once every loss of the step has read it. */
+export interface StateUpdate {
+  /** Name of the kept tensor. */
+  readonly state: string;
+  /** Its new value, or one row of it a sample where {@linkcode StateUpdate.rows} is said. */
+  readonly value: Value;
+  /** Position of each sample's row; the others keep theirs, and a negative position writes nothing. */
+  readonly rows?: Value;
+}
+
+/**
+ * A training of its own before the main graph's: epochs, learners, optimizer. Parameters and running statistics go on
+ * by their names; what optimizers keep does not.
+ */
+export interface InitialStage {
+  /** Unique name, shown in progress, log and checkpoint. */
+  readonly name: string;
+  /** Passes over the training images, from 1. */
+  readonly epochs: number;
+  /** What is minimised in it. */
+  readonly graph: LossGraph;
+  /** Changes to the run's optimizer; the graph's own overrides come on top. */
+  readonly optimizer?: Partial<OptimizerSpec>;
+  /** Learning-rate factor over its epochs; constant unless said. */
+  readonly schedule?: Partial<ScheduleSpec>;
+}
+
 /**
  * What branches share: the stages of their architecture up to a spot are one, trained as one parameter group with all
  * that belongs to the branches, whose tensors are called `trunk/parameter`.
@@ -141,6 +184,12 @@ export interface LossGraph {
   readonly phases: readonly (readonly string[])[];
   /** Stages that nets share; absent where every net stands alone. */
   readonly trunks?: readonly Trunk[];
+  /** Trainings before this one, in order; absent where there are none. */
+  readonly stages?: readonly InitialStage[];
+  /** Tensors kept from step to step; absent where there are none. */
+  readonly state?: readonly StateSpec[];
+  /** What they become in a step; absent where there is nothing to say. */
+  readonly updates?: readonly StateUpdate[];
 }
 
 /** A loss graph with nothing in it. */
@@ -171,6 +220,13 @@ export function mergeGraphs(graphs: readonly Partial<LossGraph>[]): LossGraph {
   unique("head", heads.map((head) => head.name));
   const measures = all((graph) => graph.measures);
   unique("measured value", measures.flatMap(({ names }) => names));
+  const [stages, state, updates] = [
+    all((graph) => graph.stages),
+    all((graph) => graph.state),
+    all((graph) => graph.updates),
+  ];
+  unique("stage", stages.map((stage) => stage.name));
+  unique("kept tensor", state.map((tensor) => tensor.name));
   const said = graphs.flatMap((graph) => graph.phases ?? []);
   const listed = new Set(said.flat());
   const rest = [...new Set(terms.flatMap((term) => term.learners))].filter((learner) => !listed.has(learner));
@@ -189,6 +245,9 @@ export function mergeGraphs(graphs: readonly Partial<LossGraph>[]): LossGraph {
     heads,
     phases: Object.freeze(phases.map((phase) => Object.freeze([...phase]))),
     ...trunksOf(all((graph) => graph.trunks)),
+    ...(stages.length === 0 ? {} : { stages }),
+    ...(state.length === 0 ? {} : { state }),
+    ...(updates.length === 0 ? {} : { updates }),
   });
 }
 

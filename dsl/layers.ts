@@ -51,7 +51,8 @@ export type Width = number | "classes";
 
 /**
  * Rule that fills a layer's weight before training: PyTorch's default; N(0, 2 / (k² · outputs)); N(0, 2 / fanIn);
- * N(0, std²); U(±gain · √(6 / (fanIn + fanOut))); zeros; one number; U(±√(6 / ((1 + slope²) fanIn))). The bias is PyTorch's default unless it says `bias: "zero"`.
+ * N(0, std²); U(±gain · √(6 / (fanIn + fanOut))); zeros; one number; U(±√(6 / ((1 + slope²) fanIn))). The bias is PyTorch's default unless it says `bias: "zero"`;
+ * `bias: { even }` adds a number to its elements 0, 2, ….
  */
 export type Init =
   & (
@@ -64,7 +65,7 @@ export type Init =
     | { readonly rule: "constant"; readonly value: number }
     | { readonly rule: "heUniform"; readonly slope: number }
   )
-  & { readonly bias?: "zero" };
+  & { readonly bias?: "zero" | { readonly even: number } };
 
 /** One layer. Shapes are inferred from the input; only what cannot be inferred is said. */
 export type Layer =

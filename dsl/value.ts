@@ -53,6 +53,14 @@ export type ValueOp =
   | "labels"
   | "constant"
   | "measured"
+  | "state"
+  | "sampleIndex"
+  | "negatives"
+  | "gatherDot"
+  | "gatherSum"
+  | "noise"
+  | "route"
+  | "unroute"
   | "size"
   | "stop"
   | "live"
@@ -84,8 +92,11 @@ export function node<K extends Kind>(
   return Object.freeze({ op, kind, of: Object.freeze([...of]), attrs: Object.freeze({ ...attrs }) });
 }
 
-/** Batch norm uses batch statistics (`train`) or running ones (`eval`). */
-export type Mode = "train" | "eval";
+/**
+ * Batch norm uses batch statistics (`train`), running ones as they are before the step (`eval`), or running ones that the
+ * net's own `train` forward of the step has advanced (`settled`), as a net switched to evaluation between two forwards.
+ */
+export type Mode = "train" | "eval" | "settled";
 
 /** How a net or auxiliary module is run. */
 export interface RunOptions {
@@ -141,6 +152,59 @@ export function constant(value: number): Value<"scalar"> {
 /** A number that the trainer measures and sets between steps, e.g. once per epoch. */
 export function measured(name: string): Value<"scalar"> {
   return node("measured", "scalar", [], { name });
+}
+
+/** A tensor that the graph keeps from step to step, as it is before this step; no gradient reaches it. */
+export function state<K extends Kind = "tensor">(name: string, kind: K = "tensor" as K): Value<K> {
+  return node("state", kind, [], { name });
+}
+
+/** Position of each sample among the training images, [B]. */
+export const sampleIndex: Value<"sample"> = node("sampleIndex", "sample");
+
+/**
+ * Positions of `count` other training images for each sample, [B, count], none of the sample's class; the trainer draws
+ * them from the run's seed, without replacement where other classes have as many.
+ *
+ * @throws {RangeError} If the number is no whole number of at least 1.
+ */
+export function negatives(count: number): Value<"tensor"> {
+  if (!Number.isSafeInteger(count) || count < 1) {
+    throw new RangeError(`Cannot draw negatives: their number is a whole one from 1, got ${count}. Say 16384.`);
+  }
+  return node("negatives", "tensor", [], { count });
+}
+
+/** How noise is drawn: U[0, 1) or N(0, 1). */
+export type Distribution = "uniform" | "normal";
+
+/**
+ * `width` random numbers for each sample, [B, width], drawn anew every step from the run's seed; no gradient reaches it.
+ * Equal names are the same numbers.
+ *
+ * @throws {RangeError} If the width is no whole number of at least 1.
+ */
+export function noise(name: string, width: number, distribution: Distribution = "uniform"): Value<"vector"> {
+  if (!Number.isSafeInteger(width) || width < 1) {
+    throw new RangeError(`Cannot draw noise: its width is a whole number from 1, got ${width}. Say 1.`);
+  }
+  return node("noise", "vector", [], { name, width, distribution });
+}
+
+/**
+ * The samples of a value whose mask [B] is 1, as a batch of their own: losses, means and batch statistics behind it cover
+ * those alone. Values that meet behind it are routed by the same mask. Where the mask is 0 everywhere, the batch holds the
+ * first sample, so that everything stays finite: a loss is multiplied by the share of samples chosen.
+ *
+ * No gradient reaches the mask.
+ */
+export function route<K extends Kind>(value: Value<K>, mask: Value<"sample">): Value<K> {
+  return node("route", value.kind, [value, mask]);
+}
+
+/** The samples of a routed value back in the places where its mask is 1, zeros elsewhere. */
+export function unroute<K extends Kind>(value: Value<K>, mask: Value<"sample">): Value<K> {
+  return node("unroute", value.kind, [value, mask]);
 }
 
 /** Cuts the gradient: nothing behind it learns from what is computed from it. */

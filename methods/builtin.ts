@@ -9,6 +9,7 @@ import { at } from "./at.ts";
 import { byot } from "./byot.ts";
 import { cc } from "./cc.ts";
 import { cl } from "./cl.ts";
+import { crd } from "./crd.ts";
 import { dkd } from "./dkd.ts";
 import { dml } from "./dml.ts";
 import { ffl } from "./ffl.ts";
@@ -27,29 +28,25 @@ import { sp } from "./sp.ts";
 import { tfKd } from "./tf_kd.ts";
 import { vanilla } from "./vanilla.ts";
 import { vid } from "./vid.ts";
+import { sakdOver } from "./sakd_recorded.ts";
+
+const distillers = { at, cc, crd, dkd, fitnet, nst, pkt, rkd, sp, vid };
 
 /** Every method of this package by its name, for `parseSpec()`; a method of somebody else stands beside them. */
 export const builtinMethods: NonNullable<Values["methods"]> = Object.freeze({
-  at,
+  ...distillers,
   byot,
-  cc,
   cl,
-  dkd,
   dml,
   ffl,
   ffsd,
-  fitnet,
   kd,
   kdcl,
   labelSmoothing,
-  nst,
   okddip,
   one,
-  pkt,
   reviewkd,
-  rkd,
-  sp,
+  sakd: sakdOver(distillers),
   tfKd,
   vanilla,
-  vid,
 });

@@ -123,6 +123,15 @@ const rows: Readonly<Record<string, KernelRow>> = {
   weighSamples: { of: "head and losses" },
   weighBatch: { of: "head and losses" },
   weighErrors: { of: "head and losses" },
+  gatherDot: {
+    of: "head and losses",
+    work: (maps: { chosen: number; width: number }, samples) => twice(maps.chosen * maps.width * samples),
+  },
+  gatherSum: {
+    of: "head and losses",
+    work: (maps: { chosen: number; width: number }, samples) => twice(maps.chosen * maps.width * samples),
+  },
+  assignRows: { of: "copies" },
   filterCombine: { of: "partial sums" },
   combineChunks: { of: "partial sums", work: (_: Constants, __, { memory }) => ({ flops: numbers(memory[0]) }) },
   sgd: { of: "optimizer", work: (_: Constants, __, { memory }) => ({ flops: 7 * numbers(memory[0]) }) },
@@ -180,7 +189,7 @@ function samplesOf({ values }: KernelCall, { chunk }: Constants, batch: number):
 }
 
 function traffic({ memory }: KernelCall): number {
-  const passes = { i: 1, o: 1, u: 2, s: 0 };
+  const passes = { i: 1, r: 1, o: 1, u: 2, s: 0 };
   return memory.reduce((sum, { role, bytes }) => sum + passes[role] * bytes, 0);
 }
 

@@ -9,6 +9,7 @@ import { archFromNet } from "../../dsl/archs/from_options.ts";
 import type { LossGraph } from "../../dsl/graph.ts";
 import type { AnyPipeline } from "../../dsl/pipeline.ts";
 import type { Numbers } from "../../runtime/backend/backend.ts";
+import type { Tensors } from "./files.ts";
 import type { RecordedNet, Trace } from "./trace_format.ts";
 
 /** A step as adapters read it. */
@@ -25,7 +26,7 @@ export interface StepView {
 
 /** Class scores that a recording has in one tensor. */
 export interface Scores {
-  /** Nets and heads whose scores it is made of. */
+  /** Nets and heads whose scores it is made of, or `watch/<name>`. */
   readonly of: readonly string[];
   /** One of them, side by side along a last axis, or their mean. */
   readonly as: "one" | "stack" | "mean";
@@ -57,6 +58,14 @@ export interface Replay {
   readonly views?: number;
   /** Weights that the recording lists beside its terms: ours and theirs. */
   readonly coefficients?: Readonly<Record<string, readonly [ours: number, recorded: number]>>;
+  /** Rows of kept tensors that have one for each training image. */
+  readonly samples?: number;
+  /** Recorded modules that take no part in the recorded steps. */
+  readonly unused?: readonly string[];
+  /** Further inputs of an iteration, from 0, out of the recording's tensors. */
+  inputs?(tensors: Tensors, iteration: number): Readonly<Record<string, Float32Array>>;
+  /** Recorded tensors that hold constants, and numbers that are tensors of their own here. */
+  readonly composed?: Readonly<Record<string, readonly (number | string)[]>>;
   /** Error of terms allowed against float64; 1e-8 unless said. */
   readonly exactness?: number;
 }

@@ -13,6 +13,7 @@ import { kdTrace } from "./adapters/kd.ts";
 import { okddipTrace } from "./adapters/okddip.ts";
 import { mdistillerTrace } from "./adapters/mdistiller.ts";
 import { kdclTrace } from "./adapters/kdcl.ts";
+import { sakdTrace } from "./adapters/sakd.ts";
 import { vanillaTrace } from "./adapters/vanilla.ts";
 
 /** One adapter a method; a method without one is not compared yet. */
@@ -22,6 +23,7 @@ export const adapters: ReadonlyMap<string, Adapter> = new Map<string, Adapter>([
   ...distilled.map((name) => [name, distillTrace] as const),
   ["DKD", mdistillerTrace],
   ["ReviewKD", mdistillerTrace],
+  ...["SAKD", "SAKD-reverse", "SAKD-random"].map((name) => [name, sakdTrace] as const),
   ["DML", dmlTrace],
   ["FFSD", ffsdTrace],
   ["Ind", branchesTrace],

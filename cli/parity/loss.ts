@@ -6,12 +6,13 @@
 
 import type { Backend, Numbers } from "../../runtime/backend/backend.ts";
 import { branchLosses } from "./adapters/branch_losses.ts";
+import { crdLoss } from "./adapters/crd.ts";
 import { ffsdModules } from "./adapters/ffsd_modules.ts";
 import { kdclLosses } from "./adapters/kdcl.ts";
 import { plainLosses } from "./adapters/losses.ts";
 import { zooLosses } from "./adapters/zoo.ts";
 import { tensorOf } from "./files.ts";
-import { inputNamed, type LossAdapter, type LossReplay } from "./loss_adapter.ts";
+import { type Computed, inputNamed, type LossAdapter, type LossReplay } from "./loss_adapter.ts";
 import type { LossCase, LossFiles } from "./loss_format.ts";
 import { runProbe } from "./probe.ts";
 import { largestError, type Outcome, Report } from "./report.ts";
@@ -27,16 +28,11 @@ export async function compareLoss(files: LossFiles, backend: Backend): Promise<O
   if (adapter === undefined) return { state: "TODO", reason: `the loss ${files.recorded.name} does not exist yet` };
   const replay = adapter(files);
   if (typeof replay === "string") return { state: "TODO", reason: replay };
-  const result = await compute(files, replay, backend);
+  const result = await (replay.compute?.(backend) ?? compute(files, replay, backend));
   const report = new Report();
   compareLosses(files.recorded, replay, result, report, backend);
   compareTensors(files, replay, result, report, backend);
   return report.outcome();
-}
-
-interface Computed {
-  readonly output: (name: string) => Numbers | undefined;
-  readonly state: ReadonlyMap<string, Numbers>;
 }
 
 async function compute({ recorded, tensors }: LossFiles, replay: LossReplay, backend: Backend): Promise<Computed> {
@@ -101,7 +97,12 @@ function compareLosses(
     }
     const source = replay.scalars?.[name];
     if (source === undefined) report.fail(`scalar ${name} does not exist here`);
-    else compare(`scalar ${name}`, weighted(source), value, recorded.scalars_f64?.[name]);
+    else {compare(
+        `scalar ${name}`,
+        source.startsWith("output/") ? output(source)![0]! : weighted(source),
+        value,
+        recorded.scalars_f64?.[name],
+      );}
   }
 }
 

@@ -9,6 +9,7 @@ import { CohortError } from "../../dsl/errors.ts";
 import type { LossGraph, Term } from "../../dsl/graph.ts";
 import { conv, globalPool, linear } from "../../dsl/layers.ts";
 import { type Kind, node, type Value } from "../../dsl/value.ts";
+import type { Backend, Numbers } from "../../runtime/backend/backend.ts";
 import type { ProbeInput } from "../../runtime/compile/probe.ts";
 import type { Shape } from "../../runtime/ir/node.ts";
 import { tensorOf } from "./files.ts";
@@ -18,7 +19,7 @@ import type { LossFiles } from "./loss_format.ts";
 export interface LossReplay {
   /** Losses by name; the recorded loss is their sum with these factors. */
   readonly losses: Readonly<Record<string, { readonly value: Value; readonly factor: number }>>;
-  /** Recorded scalars that are one of the losses, times its factor. */
+  /** Recorded scalars that are one of the losses, times its factor, or a number `output/…`. */
   readonly scalars?: Readonly<Record<string, string>>;
   /** Recorded scalars that are lists of numbers: the output that each is. */
   readonly lists?: Readonly<Record<string, string>>;
@@ -33,9 +34,17 @@ export interface LossReplay {
   readonly standIn?: (value: Value) => string | undefined;
   readonly spots?: ProbeInput["spots"];
   readonly classes?: number;
+  /** Computes the case where one run of a probe does not. */
+  readonly compute?: (backend: Backend) => Promise<Computed>;
   /** Error allowed against float64 (1e-8 unless said), and on float32 backends (2e-5). */
   readonly exactness?: number;
   readonly closeness?: number;
+}
+
+/** What a case's run left: `loss/…`, `output/…`, `gradient/…`; parameters and buffers. */
+export interface Computed {
+  readonly output: (name: string) => Numbers | undefined;
+  readonly state: ReadonlyMap<string, Numbers>;
 }
 
 /** Makes a replay of a loss case, or says why it cannot be made yet. */

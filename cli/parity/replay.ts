@@ -53,6 +53,7 @@ export function compileReplay(
     classes: batches.C,
     shape: [channels, height, width],
     batch: batches.n,
+    ...(replay.samples === undefined ? {} : { samples: replay.samples }),
   };
   const groups = Object.fromEntries(
     Object.entries(replay.optimizers).map(([group, name]) => [group, optimizerOf(trace, name)]),
@@ -80,13 +81,24 @@ function optimizerOf(trace: Trace, name: string): ReturnType<typeof optimizerFro
  */
 export function initialState(
   trace: Trace,
-  compiled: Compiled,
+  compiled: Pick<Compiled, "parameters">,
+  { composed = {}, unused = [] }: Pick<Replay, "composed" | "unused">,
   names: Names,
   report: Report,
 ): ReadonlyMap<string, Float32Array> {
   const state = new Map<string, Float32Array>();
   const entries = new Map(compiled.parameters.map((entry) => [entry.name, entry]));
   for (const [recorded, tensor] of Object.entries(trace.init.tensors)) {
+    if (unused.some((module) => recorded.startsWith(`${module}/`))) continue;
+    const parts = composed[recorded];
+    if (parts !== undefined) {
+      const values = initialTensor(trace.init.seed, recorded, tensor, trace.init.overrides);
+      parts.forEach((part, i) => {
+        if (typeof part === "string") state.set(part, values.slice(i, i + 1));
+        else report.add(`constant ${i} of ${recorded}`, Math.abs(part - values[i]!), 1e-6);
+      });
+      continue;
+    }
     const name = names(recorded);
     const entry = name === undefined ? undefined : entries.get(name);
     if (name === undefined || entry === undefined) {
@@ -104,11 +116,18 @@ export function initialState(
 }
 
 /** Compares the number of parameters of every recorded module. */
-export function compareCounts(trace: Trace, compiled: Compiled, names: Names, report: Report): void {
+export function compareCounts(
+  trace: Trace,
+  compiled: Pick<Compiled, "parameters">,
+  names: Names,
+  report: Report,
+  unused: readonly string[] = [],
+): void {
   const sizes = new Map(
     compiled.parameters.filter(({ kind }) => kind === "parameter").map(({ name, shape }) => [name, sizeOf(shape)]),
   );
   for (const [module, count] of Object.entries(trace.param_counts)) {
+    if (unused.includes(module)) continue;
     const own = Object.keys(trace.init.tensors).filter((name) => name.startsWith(`${module}/`));
     const total = own.reduce((sum, name) => sum + (sizes.get(names(name) ?? "") ?? 0), 0);
     report.same(`parameters of ${module}`, total, count);

@@ -74,8 +74,8 @@ class Comparison {
       this.report.add(name, Math.abs(ours - recorded) / Math.max(Math.abs(recorded), 1e-300), 1e-12);
     }
     const debug = compileReplay(this.#files, this.#replay, this.#sabotage, true);
-    const initial = initialState(this.#trace, debug, this.#names, this.report);
-    compareCounts(this.#trace, debug, this.#names, this.report);
+    const initial = initialState(this.#trace, debug, this.#replay, this.#names, this.report);
+    compareCounts(this.#trace, debug, this.#names, this.report, this.#replay.unused);
     await this.#gradients(debug, initial);
     if (this.#iterations === 0) return;
     // The trained program is the fused one, which differs from the one that shows its gradients.
@@ -103,7 +103,8 @@ class Comparison {
       (_, view) => batchAt(this.#trace, this.#files.batches, k + view).images,
     );
     const { weights, rates } = feedOf(session.compiled, this.#replay);
-    const { terms } = await session.step({ count: labels.length, images, labels, weights, rates });
+    const inputs = this.#replay.inputs?.(this.#files.tensors, k) ?? {};
+    const { terms } = await session.step({ count: labels.length, images, labels, inputs, weights, rates });
     const outputs = new Map<string, Numbers>();
     for (const output of Object.keys(session.compiled.step.outputs)) {
       if (/^(watch|logits)\//.test(output)) outputs.set(output, await session.readStep(output));
@@ -168,7 +169,10 @@ class Comparison {
       this.#compareScores(`iteration ${k + 1} ${name}`, `it${k}/${name}`, values, this.#rules.logits(k));
     }
     for (const key of this.#keys(`it${k}/logits/`)) {
-      const scores = await this.#scores(key, (name) => session.readStep(`logits/${name}`));
+      const scores = await this.#scores(
+        key,
+        (name) => session.readStep(name.startsWith("watch/") ? name : `logits/${name}`),
+      );
       this.#compareScores(`iteration ${k + 1} logits ${key}`, `it${k}/logits/${key}`, scores, this.#rules.logits(k));
     }
   }
@@ -201,10 +205,9 @@ class Comparison {
     const errors: { readonly name: string; readonly error: number }[] = [];
     const buffers: { readonly name: string; readonly error: number }[] = [];
     for (const [recorded, { delta: [l2, sum, dot] }] of Object.entries(after)) {
-      const name = this.#names(recorded);
-      const before = name === undefined ? undefined : initial.get(name);
-      if (name === undefined || before === undefined) continue; // told by the comparison of initial tensors
-      const values = await session.read(name);
+      const before = await this.#tensor(recorded, (name) => Promise.resolve(initial.get(name)));
+      if (before === undefined) continue; // told by the comparison of initial tensors
+      const values = (await this.#tensor(recorded, (name) => session.read(name)))!;
       const moved = checkSums(values, before);
       if (l2 === 0) this.report.add(`iteration ${iteration} ${recorded}, which rests`, moved.l2, 0);
       else {
@@ -214,6 +217,17 @@ class Comparison {
     }
     this.#spread(`iteration ${iteration} update`, errors, spread);
     this.#spread(`iteration ${iteration} buffer`, buffers, spread);
+  }
+
+  /** A recorded tensor from ours. */
+  async #tensor(recorded: string, read: (name: string) => Promise<Numbers | undefined>): Promise<Numbers | undefined> {
+    const parts = this.#replay.composed?.[recorded];
+    const name = this.#names(recorded);
+    if (parts === undefined) return name === undefined ? undefined : await read(name);
+    const numbers = await Promise.all(
+      parts.map(async (part) => typeof part === "number" ? part : (await read(part))?.[0]),
+    );
+    return numbers.includes(undefined) ? undefined : Float64Array.from(numbers as number[]);
   }
 
   async #evaluation(session: Session): Promise<void> {

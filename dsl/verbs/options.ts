@@ -67,3 +67,21 @@ export function requireWeight(verb: string, option: string, weight: Weight): voi
   requireNotNegative(verb, option, weight.to);
   requirePositive(verb, `${option} ramp`, weight.epochs);
 }
+
+/** Refuses a number that is no whole one from `least`, 1 unless said. @throws {OptionError} Naming verb and option. */
+export function requireWhole(verb: string, option: string, value: number, least = 1): void {
+  if (!(Number.isSafeInteger(value) && value >= least)) {
+    throw new OptionError(
+      `Cannot say ${verb}: its ${option} is a whole number from ${least}, got ${value}. Leave it out for the default.`,
+    );
+  }
+}
+
+/** Refuses a number outside 0 to 1. @throws {OptionError} Naming verb and option. */
+export function requireShare(verb: string, option: string, value: number): void {
+  if (!(value >= 0 && value <= 1)) {
+    throw new OptionError(
+      `Cannot say ${verb}: its ${option} is a share from 0 to 1, got ${value}. Leave it out for the default.`,
+    );
+  }
+}

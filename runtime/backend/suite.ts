@@ -23,8 +23,10 @@ import { type Difference, difference } from "./suite/compare.ts";
 import { compositeCases } from "./suite/composite.ts";
 import { broadcastCases, scalarCases } from "./suite/elementwise.ts";
 import { fusingCases } from "./suite/fusing.ts";
+import { gatherCases } from "./suite/gathering.ts";
 import { matmulCases, reductionCases } from "./suite/linear.ts";
 import { choosingCases, movingCases, outputCases } from "./suite/moving.ts";
+import { routingCases } from "./suite/routing.ts";
 import { convolutionCases, normCases, poolingCases, singleImageNorm } from "./suite/spatial.ts";
 import { weighingCases } from "./suite/weighing.ts";
 import { effectCases, segmentCases } from "./suite/stateful.ts";
@@ -57,9 +59,11 @@ export function backendSuite(): readonly Case[] {
     ...movingCases(),
     ...choosingCases(),
     ...weighingCases(),
+    ...gatherCases(),
     ...outputCases(),
     ...effectCases(),
     ...segmentCases(),
+    ...routingCases(),
     ...fusingCases(),
     ...compositeCases(),
   ];

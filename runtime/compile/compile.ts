@@ -16,6 +16,7 @@ import type { Effect, StateEntry, StepProgram } from "../ir/program.ts";
 import { sizeOf } from "../ir/node.ts";
 import { differentiate } from "./differentiate.ts";
 import { fuse } from "./fuse.ts";
+import { phaseOfUpdate, updateOfState } from "./kept.ts";
 import type { ParameterEntry } from "./net.ts";
 import { type CompileInput, type Plan, type PlannedGroup, resolve } from "./resolve.ts";
 import { type GroupUpdate, type PhaseWork, segment } from "./segments.ts";
@@ -66,7 +67,7 @@ export function compile(input: CompileInput, train: TrainSpec, options: CompileO
   const evaluation = compileEvaluation(plan, evaluating);
   const parameters = [
     ...new Map(
-      [...Object.values(plan.state).flat(), ...training.runner.entries(), ...evaluating.runner.entries()]
+      [...Object.values(plan.state).flat(), ...training.runner.entries(), ...evaluating.runner.entries(), ...plan.kept]
         .map((entry) => [entry.name, entry] as const),
     ).values(),
   ];
@@ -102,7 +103,10 @@ function refuseStrangers(said: readonly string[], groups: readonly string[]): vo
 }
 
 function optimizerOf(group: PlannedGroup, train: TrainSpec): OptimizerSpec {
-  return Object.freeze({ ...train.optimizer, ...group.override, ...train.groups[group.id] });
+  const { learningRateFactor = 1, ...override } = group.override;
+  const optimizer = { ...train.optimizer, ...override };
+  const learningRate = optimizer.learningRate * learningRateFactor;
+  return Object.freeze({ ...optimizer, learningRate, ...train.groups[group.id] });
 }
 
 function compileStep(
@@ -150,6 +154,11 @@ function compileStep(
       node,
     }));
     translator.runner.clearUpdates();
+    for (const update of graph.updates ?? []) {
+      if (phaseOfUpdate(graph, update) === index) {
+        assigns.push(updateOfState(update, (value) => translator.value(value)));
+      }
+    }
     const leaves = parameterLeaves(translator, plan, groups);
     const gradients = gradientsOf(translator, losses, leaves);
     const updates = groups.map((group): GroupUpdate => {
@@ -178,7 +187,11 @@ function compileStep(
     for (const group of groups) translator.advance(group);
     return { forward, assigns, groups: updates };
   });
-  const known = translator.runner.entries().map(({ name, kind, shape }): StateEntry => ({ name, kind, shape }));
+  const known = [...translator.runner.entries(), ...plan.kept].map(({ name, kind, shape }): StateEntry => ({
+    name,
+    kind,
+    shape,
+  }));
   const program = segment(b, "training step", plan.batch, phases, [...known, ...slots], outputs);
   return options.debug === true ? program : fuse(simplify(program));
 }

@@ -6,7 +6,7 @@
 
 import { cost, type Expr, input as operand, substitute } from "../ir/expr.ts";
 import type { Node, NodeOf } from "../ir/node.ts";
-import type { Segment, StepProgram } from "../ir/program.ts";
+import { effectNodes, type Segment, type StepProgram } from "../ir/program.ts";
 import { renumber } from "./renumber.ts";
 
 /** Operands and operations beyond which a kernel would spill registers. */
@@ -75,8 +75,9 @@ function countReaders(program: StepProgram): Map<number, number> {
   const read = (id: number, times = 1): void => void readers.set(id, (readers.get(id) ?? 0) + times);
   for (const segment of program.segments) {
     for (const id of segment.nodes) for (const source of new Set(program.nodes[id]!.inputs)) read(source);
-    for (const effect of segment.effects) read(effect.kind === "assign" ? effect.node : effect.gradient, 2);
+    for (const id of segment.effects.flatMap(effectNodes)) read(id, 2);
     if (segment.gate !== undefined) read(segment.gate, 2);
+    if (segment.count !== undefined) read(segment.count, 2);
   }
   for (const id of Object.values(program.outputs)) read(id, 2);
   return readers;

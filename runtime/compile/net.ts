@@ -7,6 +7,7 @@
 import type { Stage } from "../../dsl/arch.ts";
 import { ShapeError } from "../../dsl/errors.ts";
 import type { ConnectorLayer } from "../../dsl/connectors.ts";
+import type { StateInit } from "../../dsl/graph.ts";
 import type { Init, Layer } from "../../dsl/layers.ts";
 import type { Mode } from "../../dsl/value.ts";
 import type { GraphBuilder } from "../ir/builder.ts";
@@ -23,7 +24,7 @@ export interface ParameterEntry {
   /** Size of every axis. */
   readonly shape: Shape;
   /** Rule that fills it. */
-  readonly init: Init | { readonly rule: "one" };
+  readonly init: Init | StateInit | { readonly rule: "one" } | { readonly rule: "default"; readonly even: number };
   /** Inputs of one output unit, for PyTorch's default rule; of a bias, those of its layer. */
   readonly fanIn: number;
 }
@@ -239,7 +240,7 @@ export class ModuleRunner {
 
   #bias(module: string, layer: LayerWithBias, y: number, out: number, fanIn: number): number {
     const b = this.builder;
-    const bias = this.#parameter(module, `${layer.name}.bias`, [out], { rule: layer.init.bias ?? "default" }, fanIn);
+    const bias = this.#parameter(module, `${layer.name}.bias`, [out], biasInit(layer.init.bias), fanIn);
     const row = b.reshape(bias, b.shape(y).map((_, axis) => (axis === 1 ? out : 1)));
     return b.map("add", y, row);
   }
@@ -257,10 +258,18 @@ export class ModuleRunner {
       return b.batchNorm(x, stats, gamma, beta, epsilon);
     }
     const row = (id: number): number => b.reshape(id, b.shape(x).map((_, axis) => (axis === 1 ? channels : 1)));
+    const running = (suffix: string, leaf: number): number =>
+      mode === "settled" ? this.#updates.get(`${module}/${name}.${suffix}`) ?? leaf : leaf;
     const deviation = call("sqrt", call("add", operand(2), value(epsilon)));
     const normal = call("div", call("sub", operand(0), operand(1)), deviation);
     const body = call("add", call("mul", normal, operand(3)), operand(4));
-    return b.elementwise(body, [x, row(mean), row(variance), row(gamma), row(beta)]);
+    return b.elementwise(body, [
+      x,
+      row(running("running_mean", mean)),
+      row(running("running_var", variance)),
+      row(gamma),
+      row(beta),
+    ]);
   }
 
   /** Running statistics: r ← (1 − m) r + m s, the variance as the unbiased estimate s · n / (n − 1). */
@@ -268,20 +277,29 @@ export class ModuleRunner {
     const b = this.builder;
     const channels = b.shape(x)[1]!;
     const area = b.shape(x).slice(2).reduce((product, size) => product * size, 1);
-    const blend = call("add", call("mul", value(1 - momentum), operand(0)), call("mul", value(momentum), operand(1)));
+    const { rows } = b.node(x);
+    const mixed = call("add", call("mul", value(1 - momentum), operand(0)), call("mul", value(momentum), operand(1)));
+    // A sub-batch of nobody moves nothing.
+    const blend = rows === undefined ? mixed : call("select", operand(2), mixed, operand(0));
+    const chosen = rows === undefined ? [] : [b.reshape(b.chosen(rows), [1])];
     const row = (index: number): number => b.reshape(b.slice(stats, 0, index, 1), [channels]);
     const old = (suffix: string, leaf: number): number => this.#updates.get(`${name}.${suffix}`) ?? leaf;
     const n = call("mul", operand(1), value(area));
     const unbiased = b.elementwise(
       call("mul", operand(0), call("div", n, call("max", call("sub", n, value(1)), value(1)))),
-      [row(1), b.reshape(b.uniform("count"), [1])],
+      [row(1), b.reshape(b.countOf(x), [1])],
     );
     const update = (suffix: string, leaf: number, statistic: number): void => {
-      this.#updates.set(`${name}.${suffix}`, b.elementwise(blend, [old(suffix, leaf), statistic]));
+      this.#updates.set(`${name}.${suffix}`, b.elementwise(blend, [old(suffix, leaf), statistic, ...chosen]));
     };
     update("running_mean", mean, row(0));
     update("running_var", variance, unbiased);
   }
+}
+
+function biasInit(said: Init["bias"]): ParameterEntry["init"] {
+  if (typeof said === "object") return { rule: "default", even: said.even };
+  return said === undefined ? { rule: "default" } : { rule: said };
 }
 
 type LayerWithBias = Extract<Layer, { readonly bias: boolean }>;

@@ -39,7 +39,25 @@ export function printGraph(graph: LossGraph): string {
   const trunks = (graph.trunks ?? []).map(({ id, nets, from, scale }) =>
     `${id} of ${nets.join(", ")} up to ${from}${scale === undefined ? "" : `, gradients × ${scale}`}`
   );
-  const parts = { values: values.lines, terms, trunks, modules, switches, watches, measures, heads, phases };
+  const updates = (graph.updates ?? []).map(({ state, value, rows }) =>
+    `${state}${rows === undefined ? "" : ` at ${values.name(rows)}`} ← ${values.name(value)}`
+  );
+  const kept = (graph.state ?? []).map(({ name, shape, init }) =>
+    `${name} [${shape}], ${init.rule === "zero" ? "zeros" : `uniform ±${init.bound}`}`
+  );
+  const parts = {
+    values: values.lines,
+    terms,
+    trunks,
+    modules,
+    switches,
+    watches,
+    measures,
+    heads,
+    kept,
+    updates,
+    phases,
+  };
   return sections(parts);
 }
 
@@ -165,7 +183,7 @@ function opOf({ op, kind, attrs }: Value): string {
 function attrsOf({ op, attrs }: Value): string[] {
   if (op === "run") {
     const view = attrs.view === 0 ? [] : [`view ${attrs.view}`];
-    return attrs.mode === "eval" ? ["eval", ...view] : view;
+    return attrs.mode === "train" ? view : [String(attrs.mode), ...view];
   }
   const shown = (value: Attr): string => (Array.isArray(value) ? `[${value}]` : String(value));
   return Object.entries(attrs).flatMap(([name, value]) => (value === false ? [] : [`${name} ${shown(value)}`]));

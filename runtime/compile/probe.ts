@@ -5,12 +5,13 @@
  * @module
  */
 
-import { emptyGraph } from "../../dsl/graph.ts";
+import { emptyGraph, type LossGraph } from "../../dsl/graph.ts";
 import type { Value } from "../../dsl/value.ts";
 import type { Shape } from "../ir/node.ts";
 import type { Effect, StateEntry, StepProgram } from "../ir/program.ts";
 import { differentiate } from "./differentiate.ts";
 import { fuse } from "./fuse.ts";
+import { keptTensors, updateOfState } from "./kept.ts";
 import type { ParameterEntry } from "./net.ts";
 import type { Plan, PlannedModule } from "./resolve.ts";
 import { segment } from "./segments.ts";
@@ -31,6 +32,10 @@ export interface ProbeInput {
   readonly shape?: readonly [number, number, number];
   /** Shapes of spots for layers that take the size of another net's map. */
   readonly spots?: Plan["spots"];
+  /** Tensors kept from run to run, and what a run makes of them. */
+  readonly kept?: Pick<LossGraph, "state" | "updates">;
+  /** Rows of kept tensors that have one for each training image. */
+  readonly samples?: number;
   /** Values that are read as they are. */
   readonly outputs?: Readonly<Record<string, Value>>;
   /** Losses that are averaged over the batch and read as one number. */
@@ -53,7 +58,7 @@ export interface Probe {
 /** Compiles a probe. */
 export function compileProbe(input: ProbeInput): Probe {
   const plan: Plan = Object.freeze({
-    graph: emptyGraph,
+    graph: { ...emptyGraph, ...input.kept },
     modules: input.modules.map(({ id, stages }): PlannedModule => ({
       id,
       group: id,
@@ -67,6 +72,7 @@ export function compileProbe(input: ProbeInput): Probe {
     batch: input.batch,
     spots: input.spots ?? {},
     state: {},
+    kept: keptTensors(input.kept ?? {}, input.samples),
   });
   const translator = new StandIns(plan, input);
   const b = translator.builder;
@@ -78,6 +84,9 @@ export function compileProbe(input: ProbeInput): Probe {
     state: buffer,
     node,
   }));
+  for (const update of input.kept?.updates ?? []) {
+    assigns.push(updateOfState(update, (value) => translator.value(value)));
+  }
   const parts = Object.entries(input.gradientOf ?? {}).map(([name, factor]) =>
     b.map("mul", outputs[`loss/${name}`]!, b.constant(factor))
   );
@@ -91,7 +100,7 @@ export function compileProbe(input: ProbeInput): Probe {
       outputs[`gradient/${name}`] = gradient;
     }
   }
-  const parameters = translator.runner.entries();
+  const parameters = [...translator.runner.entries(), ...plan.kept];
   const state = parameters.map(({ name, kind, shape }): StateEntry => ({ name, kind, shape }));
   const shapes = Object.fromEntries(Object.entries(outputs).map(([name, id]) => [name, b.shape(id)]));
   const work = { forward: Object.values(outputs), assigns, groups: [] };

@@ -12,6 +12,7 @@ import type { Layer } from "../../dsl/layers.ts";
 import type { NetSpec } from "../../dsl/spec.ts";
 import { GraphBuilder } from "../ir/builder.ts";
 import type { Shape } from "../ir/node.ts";
+import { keptTensors } from "./kept.ts";
 import { ModuleRunner, type ParameterEntry } from "./net.ts";
 
 /** What the compiler is given. */
@@ -28,6 +29,8 @@ export interface CompileInput {
   readonly shape: readonly [number, number, number];
   /** Largest batch. */
   readonly batch: number;
+  /** Number of training images, for kept tensors that have a row for each. */
+  readonly samples?: number;
   /** Whether images are mixed, so that each has a second label with a weight; false unless said. */
   readonly mixed?: boolean;
 }
@@ -64,6 +67,8 @@ export interface Plan {
   readonly shape: readonly [number, number, number];
   /** Largest batch. */
   readonly batch: number;
+  /** Tensors that the graph keeps from step to step. */
+  readonly kept: readonly ParameterEntry[];
   /** Whether each image has a second label with a weight. */
   readonly mixed?: boolean;
   /** Per net: shape of every spot for one batch. */
@@ -164,7 +169,8 @@ export function resolve(input: CompileInput): Plan {
     spots[net.id] = shapes;
     state[net.id] = probe.entries();
   }
-  return Object.freeze({ graph, modules, groups, classes, shape, batch, mixed, spots, state });
+  const kept = keptTensors(graph, input.samples);
+  return Object.freeze({ graph, modules, groups, classes, shape, batch, mixed, spots, state, kept });
 }
 
 /** The module that owns a stage: of a branch's first stages the trunk. */
@@ -221,9 +227,17 @@ function planGroups(graph: LossGraph, modules: readonly PlannedModule[]): Planne
       id,
       phase: index,
       modules: modules.filter((module) => module.group === id).map((module) => module.id),
-      override: graph.aux.find((module) => module.id === id)?.optimizer ?? {},
+      override: overrideOf(graph, modules, id),
     }))
   );
+}
+
+/** Changes that a group's own module asks for, or the first of its modules that asks for any, where no net owns it. */
+function overrideOf({ aux }: LossGraph, modules: readonly PlannedModule[], group: string): OptimizerOverride {
+  const own = aux.find((module) => module.id === group);
+  const shared = modules.some(({ id, kind }) => id === group && kind === "net");
+  const first = shared ? undefined : aux.find((module) => module.group === group && module.optimizer !== undefined);
+  return (own ?? first)?.optimizer ?? {};
 }
 
 function checkBatch(modules: readonly PlannedModule[], batch: number): void {

@@ -6,8 +6,10 @@
 
 import { SentenceError } from "../../dsl/errors.ts";
 import type { GraphBuilder } from "../ir/builder.ts";
-import { isLeaf, type Node } from "../ir/node.ts";
-import type { Effect, Segment, StateEntry, StepProgram } from "../ir/program.ts";
+import { isLeaf } from "../ir/node.ts";
+import { type Effect, effectNodes, mapEffect, type Segment, type StateEntry, type StepProgram } from "../ir/program.ts";
+import { renamed } from "./renumber.ts";
+import { splitByBatch } from "./split.ts";
 
 /** What one group does in a phase. */
 export interface GroupUpdate {
@@ -51,7 +53,7 @@ export function segment(
   phases.forEach((phase, index) => {
     const suffix = phases.length > 1 ? ` ${index + 1}` : "";
     const last = index === phases.length - 1 ? Object.values(outputs).filter((id) => !isUpdateNode(phases, id)) : [];
-    const roots = [...phase.forward, ...phase.assigns.map(effectNode), ...last];
+    const roots = [...phase.forward, ...phase.assigns.flatMap(effectNodes), ...last];
     const forward = place([...roots, ...phase.groups.flatMap((group) => group.gate ?? [])]);
     const found = teams(b, phase.groups, placed);
     const common = neededBySeveral(b, found, placed);
@@ -75,7 +77,7 @@ export function segment(
     segments.push(...updates);
     if (late.length > 0) segments.push({ name: `statistics${suffix}`, nodes: [], effects: late });
   });
-  return compact(b, name, batch, segments, state, outputs);
+  return compact(b, name, batch, splitByBatch(b, segments), state, outputs);
 }
 
 function isUpdateNode(phases: readonly PhaseWork[], id: number): boolean {
@@ -183,21 +185,19 @@ function compact(
   outputs: Readonly<Record<string, number>>,
 ): StepProgram {
   const used = new Set<number>(Object.values(outputs));
-  for (const { nodes, effects, gate } of segments) {
+  for (const { nodes, effects, gate, count } of segments) {
     for (const id of nodes) {
       used.add(id);
       for (const source of b.node(id).inputs) used.add(source);
     }
-    for (const effect of effects) used.add(effectNode(effect));
+    for (const id of effects.flatMap(effectNodes)) used.add(id);
     if (gate !== undefined) used.add(gate);
+    if (count !== undefined) used.add(count);
   }
   const order = [...used].sort((x, y) => x - y);
-  const renamed = new Map(order.map((id, index) => [id, index]));
-  const at = (id: number): number => renamed.get(id)!;
-  const nodes = order.map((id) => {
-    const node = b.node(id);
-    return Object.freeze({ ...node, id: at(id), inputs: node.inputs.map(at) }) as Node;
-  });
+  const names = new Map(order.map((id, index) => [id, index]));
+  const at = (id: number): number => names.get(id)!;
+  const nodes = order.map((id) => renamed(b.node(id), at));
   return Object.freeze({
     name,
     batch,
@@ -205,10 +205,9 @@ function compact(
     segments: segments.map((part): Segment => ({
       name: part.name,
       nodes: part.nodes.map(at),
-      effects: part.effects.map((effect) =>
-        effect.kind === "assign" ? { ...effect, node: at(effect.node) } : { ...effect, gradient: at(effect.gradient) }
-      ),
+      effects: part.effects.map((effect) => mapEffect(effect, at)),
       ...(part.gate === undefined ? {} : { gate: at(part.gate) }),
+      ...(part.count === undefined ? {} : { count: at(part.count) }),
     })),
     state,
     outputs: Object.fromEntries(Object.entries(outputs).map(([key, id]) => [key, at(id)])),

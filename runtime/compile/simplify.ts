@@ -8,8 +8,8 @@
  */
 
 import { isLeaf, type Node } from "../ir/node.ts";
-import type { Segment, StepProgram } from "../ir/program.ts";
-import { renumber } from "./renumber.ts";
+import { mapEffect, type Segment, type StepProgram } from "../ir/program.ts";
+import { renamed, renumber } from "./renumber.ts";
 
 /**
  * Drops copies, and nodes equal to one that is known to be computed by then: in the same segment, or in an earlier one
@@ -23,9 +23,9 @@ export function simplify(program: StepProgram): StepProgram {
   const gone = new Set<number>();
   program.segments.forEach(({ nodes: ids }, segment) => {
     for (const id of ids) {
-      const node = { ...nodes[id]!, inputs: nodes[id]!.inputs.map(at) } as Node;
+      const node = renamed(nodes[id]!, (source) => source === id ? id : at(source));
       nodes[id] = node;
-      const key = JSON.stringify([node.op, node.inputs, node.attrs, node.shape, node.batch], exactly);
+      const key = JSON.stringify([node.op, node.inputs, node.attrs, node.shape, node.batch, node.rows], exactly);
       const twin = known.get(key);
       const reachable = twin !== undefined &&
         (twin.segment === segment || program.segments[twin.segment]!.gate === undefined);
@@ -41,10 +41,9 @@ export function simplify(program: StepProgram): StepProgram {
   const segments = program.segments.map((part): Segment => ({
     ...part,
     nodes: part.nodes.filter((id) => !gone.has(id)),
-    effects: part.effects.map((effect) =>
-      effect.kind === "assign" ? { ...effect, node: at(effect.node) } : { ...effect, gradient: at(effect.gradient) }
-    ),
+    effects: part.effects.map((effect) => mapEffect(effect, at)),
     ...(part.gate === undefined ? {} : { gate: at(part.gate) }),
+    ...(part.count === undefined ? {} : { count: at(part.count) }),
   }));
   const outputs = Object.fromEntries(Object.entries(program.outputs).map(([name, id]) => [name, at(id)]));
   return renumber({ ...program, nodes, segments, outputs }, gone);

@@ -7,11 +7,12 @@
 import { stageIndex } from "../../dsl/arch.ts";
 import { ShapeError, UnknownNameError } from "../../dsl/errors.ts";
 import { didYouMean } from "../../dsl/errors.ts";
-import type { Mode, Value } from "../../dsl/value.ts";
+import { type Mode, run, type Value } from "../../dsl/value.ts";
 import { GraphBuilder } from "../ir/builder.ts";
 import { call, input as operand, value } from "../ir/expr.ts";
 import { sizeOf } from "../ir/node.ts";
 import type { Pair, WeighAttrs } from "../ir/node.ts";
+import { keptTensor } from "./kept.ts";
 import { ModuleRunner } from "./net.ts";
 import { diagonal, poolMap, resizeMap } from "./resize.ts";
 import { ownerOf, type Plan, type PlannedModule } from "./resolve.ts";
@@ -64,7 +65,7 @@ export class Translator {
     const shape = b.shape(id);
     if (shape.length === 0) return id;
     if (v.kind === "sample" && shape.length === 1) {
-      return b.map("div", b.reshape(b.sum(id, [0]), []), b.uniform("count"));
+      return b.map("div", b.reshape(b.sum(id, [0]), []), b.countOf(id));
     }
     if (sizeOf(shape) === 1 && b.node(id).batch.length === 0) return b.reshape(id, []);
     throw new ShapeError(`Cannot use a ${v.kind} as a loss: a loss is one number or one a sample, got [${shape}].`);
@@ -83,6 +84,26 @@ export class Translator {
         return b.constant(number("value"));
       case "measured":
         return b.uniform(`measured/${v.attrs.name}`);
+      case "state": {
+        const { name, shape } = keptTensor(this.#plan.kept, String(v.attrs.name));
+        return b.scaleGradient(b.buffer(name, shape), 0);
+      }
+      case "sampleIndex":
+        return b.input("index", [this.#plan.batch]);
+      case "negatives":
+        return b.input(`negatives/${number("count")}`, [this.#plan.batch, number("count")]);
+      case "gatherDot":
+      case "gatherSum":
+        return b.gather(v.op, of(0), of(1), of(2));
+      case "noise": {
+        const { distribution, name } = v.attrs;
+        return b.input(`noise/${distribution}/${name}`, [this.#plan.batch, number("width")]);
+      }
+      case "route":
+        // What no sample has of its own is the same for those chosen.
+        return b.node(of(0)).batch.length === 0 ? of(0) : b.compact(of(0), of(1));
+      case "unroute":
+        return b.expand(of(0), of(1));
       case "size":
         return b.constant(this.#axis(of(0), number("axis")));
       case "stop":
@@ -170,6 +191,8 @@ export class Translator {
     const source = v.of.length > 0
       ? this.value(v.of[0]!)
       : this.builder.input(`images/${attrs.view}`, [this.#plan.batch, ...this.#plan.shape]);
+    // Its own forward of this step comes first: it is what advances the running statistics.
+    if (mode === "settled") this.value(run(module.id, "logits", { to: module.stages[last]!.spot, view: attrs.view }));
     let at = source;
     for (let i = first; i <= last; i++) {
       const owner = ownerOf(module, i);
@@ -203,7 +226,7 @@ export class Translator {
     const fixed = axes.filter((axis) => !batch.includes(axis)).reduce((product, axis) => product * shape[axis]!, 1);
     const samples = axes.filter((axis) => batch.includes(axis)).length;
     let result = b.map("mul", total, b.constant(1 / fixed));
-    for (let i = 0; i < samples; i++) result = b.map("div", result, b.uniform("count"));
+    for (let i = 0; i < samples; i++) result = b.map("div", result, b.countOf(x));
     return result;
   }
 

@@ -6,8 +6,8 @@
 
 import { VerificationError } from "../../dsl/errors.ts";
 import type { LossGraph } from "../../dsl/graph.ts";
-import { isLeaf, type Node } from "../ir/node.ts";
-import type { Effect, StepProgram } from "../ir/program.ts";
+import { domainOf, isLeaf, movesSamples, type Node } from "../ir/node.ts";
+import { type Effect, effectNodes, type StepProgram } from "../ir/program.ts";
 import { hasRuledShape } from "../ir/shapes.ts";
 import type { Plan } from "./resolve.ts";
 
@@ -76,7 +76,8 @@ export function verifyPlan(plan: Plan): void {
 
 /**
  * Checks a program: ids are positions; every node has the shape of its rule; inputs are produced in this or an earlier
- * segment; a segment that may be skipped feeds no other; all readers of a leaf see one value of its state; every
+ * segment; a segment runs over one batch or sub-batch, counted before; a segment that may be skipped feeds none but those
+ * skipped with it; all readers of a leaf see one value of its state; every
  * parameter is updated at most once a step, by gradients of terms that its group learns from; state is declared; gates
  * are single numbers computed before.
  *
@@ -112,13 +113,17 @@ function verifyNodes({ nodes, state }: StepProgram, fail: Fail): void {
     if (!hasRuledShape(node, node.inputs.map((source) => nodes[source]!.shape))) {
       fail(`node ${index} (${node.op}) is [${node.shape}], which its inputs do not give`);
     }
+    const strange = movesSamples(node)
+      ? undefined
+      : node.inputs.find((source) => nodes[source]!.batch.length > 0 && nodes[source]!.rows !== node.rows);
+    if (strange !== undefined) fail(`node ${index} (${node.op}) reads node ${strange}, of another batch`);
   });
 }
 
 /** Every value exists where it is read, and is the value it was for its other readers. */
 function verifyOrder(program: StepProgram, fail: Fail): void {
   const { nodes, segments, outputs } = program;
-  const ready = new Map<number, string | undefined>();
+  const ready = new Map<number, number | undefined>();
   for (const node of nodes) if (isLeaf(node)) ready.set(node.id, undefined);
   const written = new Map<string, number>();
   const seen = new Map<number, number>();
@@ -133,21 +138,27 @@ function verifyOrder(program: StepProgram, fail: Fail): void {
     seen.set(node.id, writes);
   };
   for (const segment of segments) {
-    const optional = segment.gate === undefined ? undefined : segment.name;
     const available = (id: number): boolean =>
-      ready.has(id) && (ready.get(id) === undefined || ready.get(id) === segment.name);
-    if (segment.gate !== undefined && (!available(segment.gate) || nodes[segment.gate]!.shape.length > 0)) {
-      fail(`the gate of ${segment.name} is no number computed before`);
+      ready.has(id) && (ready.get(id) === undefined || ready.get(id) === segment.gate);
+    for (const [what, id] of [["gate", segment.gate], ["count", segment.count]] as const) {
+      if (id !== undefined && (!available(id) || nodes[id]!.shape.length > 0)) {
+        fail(`the ${what} of ${segment.name} is no number computed before`);
+      }
     }
     for (const id of segment.nodes) {
       const bad = nodes[id]!.inputs.find((source) => !available(source));
       if (bad !== undefined) fail(`node ${id} of ${segment.name} reads node ${bad}, which may not have run`);
+      const domain = domainOf(nodes[id]!, nodes);
+      if (domain !== "any" && domain !== (segment.count ?? "batch")) {
+        fail(`node ${id} of ${segment.name} runs over the samples of another segment`);
+      }
       for (const source of nodes[id]!.inputs) read(source, segment.name);
-      ready.set(id, optional);
+      ready.set(id, segment.gate);
     }
     for (const effect of segment.effects) {
-      const [name, node] = target(effect);
-      if (!available(node)) fail(`${name} is written from node ${node}, which may not have run`);
+      const [name] = target(effect);
+      const missing = effectNodes(effect).find((id) => !available(id));
+      if (missing !== undefined) fail(`${name} is written from node ${missing}, which may not have run`);
       written.set(name, (written.get(name) ?? 0) + 1);
     }
   }
@@ -165,7 +176,11 @@ function verifyEffects(program: StepProgram, plan: Plan, fail: Fail): void {
     const [name, node] = target(effect);
     const shape = shapes.get(name);
     if (shape === undefined) fail(`state ${name} is written but not declared`);
-    if (program.nodes[node]!.shape.join() !== shape!.join()) fail(`${name} is written with another shape`);
+    const { shape: written } = program.nodes[node]!;
+    const rows = effect.kind === "assign" && effect.rows !== undefined ? program.nodes[effect.rows]!.shape : undefined;
+    const wanted = rows === undefined ? shape! : [written[0]!, ...shape!.slice(1)];
+    if (written.join() !== wanted.join()) fail(`${name} is written with another shape`);
+    if (rows !== undefined && rows.join() !== `${written[0]}`) fail(`${name} is written at rows of another shape`);
     if (effect.kind === "assign") continue;
     if (updated.has(name)) fail(`${name} is updated twice in one step`);
     updated.add(name);

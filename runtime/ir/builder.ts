@@ -11,6 +11,8 @@ import { NodeTable } from "./node_table.ts";
 
 /** A growing graph. Nodes are named by id. */
 export class GraphBuilder extends NodeTable {
+  readonly #chosen = new Map<number, number>();
+
   /** expr of operands of one rank, broadcast over sizes of 1; `like` widens the result to that node's shape. */
   elementwise(expr: Expr, inputs: readonly number[], like?: number): number {
     const sources = [...inputs, ...(like === undefined ? [] : [like])].map((id) => this.node(id));
@@ -35,7 +37,8 @@ export class GraphBuilder extends NodeTable {
       const source = this.node(used[body.index]!);
       if (sameArray(source.shape, shape) && sameArray(source.batch, batch)) return source.id;
     }
-    return this.add("elementwise", used, { expr: body }, shape, batch);
+    const rows = this.rowsAmong([...inputs, ...(like === undefined ? [] : [like])]);
+    return this.add("elementwise", used, { expr: body }, shape, batch, "", rows);
   }
 
   /** fn of operands that are brought to one rank: numbers and samples [B] broadcast over the rest. */
@@ -186,6 +189,38 @@ export class GraphBuilder extends NodeTable {
     );
   }
 
+  /**
+   * The samples of x whose mask [B] is 1, as a sub-batch; samples that one mask chooses belong to one sub-batch.
+   * {@linkcode GraphBuilder.chosen} tells how many there are.
+   */
+  compact(x: number, mask: number): number {
+    this.#requireMask("route", x, mask);
+    const chosen = this.reshape(this.sum(mask, [0]), []);
+    const rows = this.elementwise(call("max", operand(0), value(1)), [chosen]);
+    this.#chosen.set(rows, chosen);
+    return this.add("compact", [x, mask, rows], {}, this.shape(x), this.node(x).batch, "", rows);
+  }
+
+  /** Samples of a sub-batch back in the places where its mask is 1, zeros elsewhere. */
+  expand(x: number, mask: number): number {
+    return this.add("expand", [x, mask], {}, this.shape(x), this.node(x).batch, "", this.node(mask).rows ?? "batch");
+  }
+
+  /** Number of samples that a mask chose, which may be 0; a sub-batch has one sample even so. */
+  chosen(rows: number): number {
+    return this.#chosen.get(rows)!;
+  }
+
+  #requireMask(doing: string, x: number, mask: number): void {
+    const [{ shape, batch, rows }, by] = [this.node(x), this.node(mask)];
+    const fits = batch.join() === "0" && by.batch.join() === "0" && by.shape.length === 1 && by.shape[0] === shape[0];
+    if (!fits || rows !== by.rows) {
+      throw new ShapeError(
+        `Cannot ${doing} samples: a mask [B] chooses among samples [B, …] of its batch, got [${by.shape}] for [${shape}].`,
+      );
+    }
+  }
+
   /** One-hot rows of class indices. */
   oneHot(labels: number, classes: number): number {
     return this.add("oneHot", [labels], { classes }, [this.shape(labels)[0]!, classes], [0]);
@@ -213,6 +248,21 @@ export class GraphBuilder extends NodeTable {
     }
     const sampled = attrs.per === "sample";
     return this.add("weigh", [scores, labels], attrs, [sampled ? batch! : 1, attrs.members], sampled ? [0] : []);
+  }
+
+  /** Rows of memory [N, D] at index [B, M]: their products with v [B, D], or their sum with factors g [B, M]. */
+  gather(op: "gatherDot" | "gatherSum", memory: number, index: number, x: number): number {
+    const [[rows, width], at, with_] = [memory, index, x].map((id) => this.shape(id)) as [Shape, Shape, Shape];
+    const wanted = op === "gatherDot" ? [at[0]!, width!] : at;
+    if (rows === undefined || width === undefined || at.length !== 2 || !sameArray(with_, wanted)) {
+      throw new ShapeError(
+        `Cannot gather rows: memory is [N, D], positions [B, M], beside them [B, D] or [B, M], got [${
+          this.shape(memory)
+        }], [${at}] and [${with_}].`,
+      );
+    }
+    const shape = op === "gatherDot" ? at : [at[0]!, width];
+    return this.add(op, [memory, index, x], {}, shape, this.node(index).batch.filter((axis) => axis === 0));
   }
 
   /** Joins along an axis. */

@@ -5,7 +5,7 @@
  */
 
 import { isLeaf, type Node } from "./node.ts";
-import type { StepProgram } from "./program.ts";
+import { effectNodes, type StepProgram } from "./program.ts";
 
 /** Where each computed node lives in one arena. */
 export interface MemoryPlan {
@@ -26,6 +26,7 @@ export function lifetimes(
   let position = 0;
   for (const segment of program.segments) {
     if (segment.gate !== undefined) last[segment.gate] = position;
+    if (segment.count !== undefined) last[segment.count] = position;
     for (const id of segment.nodes) {
       first[id] = position;
       last[id] = Math.max(last[id]!, position);
@@ -33,7 +34,7 @@ export function lifetimes(
       position++;
     }
     for (const effect of segment.effects) {
-      last[effect.kind === "assign" ? effect.node : effect.gradient] = position;
+      for (const id of effectNodes(effect)) last[id] = position;
     }
     position++;
   }

@@ -9,6 +9,9 @@
  * statistics over such an axis covers the first `count` only; elements beyond are never read by another sample, may
  * hold anything, and must not leak into results (mask by selecting, not by multiplying: 0 · NaN is NaN).
  *
+ * **Sub-batches.** A node whose `rows` names a number runs over that many samples instead, under the same rule. `compact`
+ * leads into a sub-batch and `expand` out of it; nothing else reads samples of two batches.
+ *
  * @module
  */
 
@@ -106,6 +109,10 @@ export interface Attrs {
    * with the covariance C of the nets' errors, summing to 1 but maybe negative. No gradient flows.
    */
   readonly weigh: WeighAttrs;
+  /** memory [N, D], index [B, M], v [B, D] → [B, M]: memory[index[b, m]] · v[b]. No gradient reaches the memory. */
+  readonly gatherDot: Record<never, never>;
+  /** memory [N, D], index [B, M], g [B, M] → [B, D]: Σ_m g[b, m] · memory[index[b, m]]. */
+  readonly gatherSum: Record<never, never>;
   /** Joins along an axis that is no batch axis. */
   readonly concat: { readonly axis: number };
   /** `size` elements from `start` along an axis that is no batch axis. */
@@ -119,6 +126,13 @@ export interface Attrs {
   readonly reshape: Record<never, never>;
   /** Axes reordered: output axis i is input axis `axes[i]`. */
   readonly permute: { readonly axes: readonly number[] };
+  /**
+   * x [B, …], mask [B] of 0 and 1, their number or 1 → the samples whose mask is 1, first and in order: a sub-batch,
+   * whose count is the third input, named by `rows`. Where no mask is 1 its one sample is a copy of x's first one.
+   */
+  readonly compact: Record<never, never>;
+  /** x [B, …] of a sub-batch, mask [B] → its samples back in their places, zeros where the mask is 0. */
+  readonly expand: Record<never, never>;
 }
 
 /** Name of a primitive. */
@@ -138,6 +152,11 @@ export interface NodeOf<P extends Primitive> {
   readonly shape: Shape;
   /** Axes indexed by sample. */
   readonly batch: readonly number[];
+  /**
+   * The sub-batch it belongs to, named by the node (shape []) that counts its samples; absent for the batch itself.
+   * Nodes that read a sub-batch belong to it, even without a batch axis of their own.
+   */
+  readonly rows?: number;
 }
 
 /** Any node. */
@@ -147,6 +166,22 @@ export type Node = { [P in Primitive]: NodeOf<P> }[Primitive];
 export function isLeaf(node: Node): boolean {
   return node.op === "parameter" || node.op === "buffer" || node.op === "input" || node.op === "uniform" ||
     node.op === "constant";
+}
+
+/** Whether a node moves samples between a batch and a sub-batch: it runs with the batch that its mask belongs to. */
+export function movesSamples(node: Node): node is NodeOf<"compact"> | NodeOf<"expand"> {
+  return node.op === "compact" || node.op === "expand";
+}
+
+/**
+ * The samples a node runs over: those of a sub-batch (the node that counts them), those of the batch (`"batch"`), or
+ * none (`"any"`), so that it may run beside either.
+ */
+export function domainOf(node: Node, nodes: readonly Node[]): number | "batch" | "any" {
+  if (movesSamples(node)) return nodes[node.inputs[1]!]!.rows ?? "batch";
+  if (node.rows !== undefined) return node.rows;
+  const batched = node.batch.length > 0 || node.inputs.some((source) => nodes[source]!.batch.length > 0);
+  return batched ? "batch" : "any";
 }
 
 /** Number of elements of a shape. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ShapeError } from "../../dsl/errors.ts";
 import { input as operand } from "./expr.ts";
 import type { Attrs, Node, Primitive, Shape } from "./node.ts";
 
@@ -36,7 +37,10 @@ export class NodeTable {
     return this.#factors.get(id) ?? 1;
   }
 
-  /** Adds a node, or finds the equal one; `salt` keeps apart what is equal otherwise. */
+  /**
+   * Adds a node, or finds the equal one; `salt` keeps apart what is equal otherwise. It belongs to the batch or sub-batch
+   * whose samples it reads, unless said.
+   */
   protected add<P extends Primitive>(
     op: P,
     inputs: readonly number[],
@@ -44,16 +48,40 @@ export class NodeTable {
     shape: Shape,
     batch: readonly number[],
     salt = "",
+    rows: number | "batch" | undefined = this.rowsAmong(inputs),
   ): number {
-    const plain = JSON.stringify([op, inputs, attrs, shape, batch, salt]);
+    const plain = JSON.stringify([op, inputs, attrs, shape, batch, salt, rows ?? "any"]);
     // JSON has no infinities and no NaN: as null they would all be one constant.
     const key = plain.includes("null") ? plain + JSON.stringify(attrs, spelled) : plain;
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     const id = this.#nodes.length;
-    this.#nodes.push(Object.freeze({ id, op, inputs, attrs, shape, batch }) as unknown as Node);
+    const domain = typeof rows === "number" ? { rows } : {};
+    this.#nodes.push(Object.freeze({ id, op, inputs, attrs, shape, batch, ...domain }) as unknown as Node);
     this.#known.set(key, id);
     return id;
+  }
+
+  /**
+   * The sub-batch that samples among these nodes belong to; `undefined` for the batch itself.
+   *
+   * @throws {ShapeError} If they belong to several.
+   */
+  protected rowsAmong(ids: readonly number[]): number | undefined {
+    const found = new Set(ids.filter((id) => this.node(id).batch.length > 0).map((id) => this.node(id).rows));
+    if (found.size > 1) {
+      throw new ShapeError(
+        `Cannot combine samples of several batches: all are routed by one mask, or none, got ${
+          ids.map((id) => `[${this.shape(id)}]`).join(" and ")
+        }. Route each of them.`,
+      );
+    }
+    return [...found][0];
+  }
+
+  /** Number of samples of the batch or sub-batch that a node belongs to. */
+  countOf(id: number): number {
+    return this.node(id).rows ?? this.uniform("count");
   }
 
   /** State that is trained; `version` tells apart values before and after an update within one step. */

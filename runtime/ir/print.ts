@@ -31,7 +31,9 @@ export function printProgram(program: StepProgram): string {
   const listed = new Set(segments.flatMap((segment) => segment.nodes));
   const leaves = nodes.filter((node) => !listed.has(node.id));
   const parts = segments.map((segment) => [
-    `segment ${segment.name}${segment.gate === undefined ? "" : `, skipped if %${segment.gate} > 0`}`,
+    `segment ${segment.name}${segment.gate === undefined ? "" : `, skipped if %${segment.gate} > 0`}${
+      segment.count === undefined ? "" : `, over %${segment.count} samples`
+    }`,
     ...segment.nodes.map((id) => `  ${printNode(nodes[id]!)}`),
     ...segment.effects.map((effect) => `  ${printEffect(effect)}`),
   ]);
@@ -102,6 +104,10 @@ function details(node: Node): string[] {
     case "uniform":
     case "batchStats":
     case "reshape":
+    case "compact":
+    case "expand":
+    case "gatherDot":
+    case "gatherSum":
       return [];
     default:
       return node satisfies never;
@@ -119,7 +125,7 @@ function pair([rows, columns]: Pair): string {
 function printEffect(effect: Effect): string {
   switch (effect.kind) {
     case "assign":
-      return `${effect.state} ← %${effect.node}`;
+      return `${effect.state}${effect.rows === undefined ? "" : ` at rows %${effect.rows}`} ← %${effect.node}`;
     case "sgd": {
       const momentum = effect.momentum === 0
         ? ""

@@ -21,10 +21,24 @@ export interface StateEntry {
 
 /** What a segment does to state after its nodes were computed, in order. */
 export type Effect =
-  /** state ← node. */
-  | { readonly kind: "assign"; readonly state: string; readonly node: number }
+  | AssignEffect
   | SgdEffect
   | AdamEffect;
+
+/**
+ * state ← node; or, with rows [B], state[rows[b]] ← node[b] for the samples present, in their order, and nothing where
+ * a row is negative.
+ */
+export interface AssignEffect {
+  /** Plain assignment. */
+  readonly kind: "assign";
+  /** State that it changes. */
+  readonly state: string;
+  /** Node with the new value, or with one row of it a sample. */
+  readonly node: number;
+  /** Node with the position of each sample's row. */
+  readonly rows?: number;
+}
 
 /**
  * PyTorch's SGD on one parameter: g ← g + λw; v ← μv + g; w ← w − η(g + μv) with Nesterov, w − ηv without.
@@ -89,6 +103,8 @@ export interface Segment {
   readonly effects: readonly Effect[];
   /** Node of shape [] computed in an earlier segment: above zero means skip. */
   readonly gate?: number;
+  /** Node of shape [] computed in an earlier segment: the number of samples it runs over; the run's unless said. */
+  readonly count?: number;
 }
 
 /** A compiled step. */
@@ -105,4 +121,17 @@ export interface StepProgram {
   readonly state: readonly StateEntry[];
   /** Nodes readable after a run, by name; they keep their memory to the end. */
   readonly outputs: Readonly<Record<string, number>>;
+}
+
+/** Nodes that an effect reads. */
+export function effectNodes(effect: Effect): readonly number[] {
+  if (effect.kind !== "assign") return [effect.gradient];
+  return effect.rows === undefined ? [effect.node] : [effect.node, effect.rows];
+}
+
+/** The effect with other numbers for the nodes it reads. */
+export function mapEffect(effect: Effect, at: (id: number) => number): Effect {
+  if (effect.kind !== "assign") return { ...effect, gradient: at(effect.gradient) };
+  const { rows } = effect;
+  return { ...effect, node: at(effect.node), ...(rows === undefined ? {} : { rows: at(rows) }) };
 }

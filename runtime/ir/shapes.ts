@@ -59,6 +59,10 @@ export const shapeRules: { readonly [P in Primitive]: ShapeRule<P> } = {
     scores![1] === members * labels![1]! && scores![0] === labels![0] && (per === "batch" || rule === "simplex")
       ? [per === "sample" ? scores![0]! : 1, members]
       : undefined,
+  gatherDot: (_, [memory, index, v]) =>
+    index!.length === 2 && memory!.length === 2 && same(v!, [index![0]!, memory![1]!]) ? index : undefined,
+  gatherSum: (_, [memory, index, g]) =>
+    index!.length === 2 && memory!.length === 2 && same(g!, index!) ? [index![0]!, memory![1]!] : undefined,
   concat: ({ attrs: { axis } }, parts) =>
     parts.every((part) => same(part.with(axis, 0), parts[0]!.with(axis, 0)))
       ? parts[0]!.with(axis, parts.reduce((sum, part) => sum + part[axis]!, 0))
@@ -69,6 +73,8 @@ export const shapeRules: { readonly [P in Primitive]: ShapeRule<P> } = {
   reshape: ({ shape }, [x]) => (sizeOf(shape) === sizeOf(x!) ? shape : undefined),
   permute: ({ attrs: { axes } }, [x]) =>
     same([...axes].sort((a, b) => a - b), x!.map((_, axis) => axis)) ? axes.map((axis) => x![axis]!) : undefined,
+  compact: moved,
+  expand: moved,
 };
 
 /** Whether a node has the shape that its rule gives. */
@@ -80,6 +86,10 @@ export function hasRuledShape(node: Node, inputs: readonly Shape[]): boolean {
 
 function reduced({ attrs: { axes } }: NodeOf<"sum"> | NodeOf<"reduceMax">, [x]: readonly Shape[]): Shape {
   return x!.map((size, axis) => (axes.includes(axis) ? 1 : size));
+}
+
+function moved(_: Node, [x, mask, count]: readonly Shape[]): Shape | undefined {
+  return same(mask!, [x![0]!]) && same(count ?? [], []) ? x : undefined;
 }
 
 function turned(shape: Shape, transposed: boolean): Shape {

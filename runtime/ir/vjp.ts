@@ -117,6 +117,16 @@ export const vjp: { readonly [P in Primitive]: VjpRule<P> } = {
   batchNormInput: refuse("batchNormInput"),
   oneHot: none,
   weigh: none,
+  gatherDot: (
+    b,
+    { inputs: [memory, index] },
+    out,
+  ) => [undefined, undefined, b.gather("gatherSum", memory!, index!, out)],
+  gatherSum: (
+    b,
+    { inputs: [memory, index] },
+    out,
+  ) => [undefined, undefined, b.gather("gatherDot", memory!, index!, out)],
   concat: (b, { inputs, attrs: { axis } }, out) => {
     let start = 0;
     return inputs.map((part) => {
@@ -131,6 +141,12 @@ export const vjp: { readonly [P in Primitive]: VjpRule<P> } = {
   padAxis: (b, { inputs: [x], attrs: { axis, before } }, out) => [b.slice(out, axis, before, b.shape(x!)[axis]!)],
   reshape: (b, { inputs: [x] }, out) => [b.reshape(out, b.shape(x!))],
   permute: (b, { attrs: { axes } }, out) => [b.permute(out, axes.map((_, i) => axes.indexOf(i)))],
+  compact: (b, { inputs: [, mask] }, out) => [b.expand(out, mask!)],
+  expand: (b, { inputs: [x, mask] }, out) => {
+    // Where nothing was chosen, the one sample of the sub-batch went nowhere.
+    const any = b.map("min", b.chosen(b.countOf(x!)), b.constant(1));
+    return [b.map("mul", b.compact(out, mask!), any)];
+  },
 };
 
 /** Σ of a gradient over the axes along which `source` was broadcast. */
@@ -162,5 +178,5 @@ function channelwise(b: GraphBuilder, row: number, x: number): number {
 /** count · H · W of x, a number. */
 function population(b: GraphBuilder, x: number): number {
   const area = b.shape(x).slice(2).reduce((product, size) => product * size, 1);
-  return b.map("mul", b.uniform("count"), b.constant(area));
+  return b.map("mul", b.countOf(x), b.constant(area));
 }

@@ -14,7 +14,7 @@ import { compile } from "../compile/compile.ts";
 import type { Trainable } from "./train.ts";
 
 /** Images and classes where the sentence does not say: those of CIFAR-100. */
-const assumed = { shape: [3, 32, 32], classes: 100 } as const;
+const assumed = { shape: [3, 32, 32], classes: 100, samples: 50_000 } as const;
 
 /**
  * The section "Convolutions (wasm)": for each shape of convolution in a training step, whether the convolution, its
@@ -38,7 +38,14 @@ export function explainKernels(sentence: Trainable): string {
     spec.nets.map(({ arch }) => archs[arch]?.classes).find((count) => count !== undefined);
   const train = spec.train ?? trainSpec();
   try {
-    const input = { nets: spec.nets, archs, graph: sentence.lower(), classes: known ?? assumed.classes, shape };
+    const input = {
+      samples: assumed.samples,
+      nets: spec.nets,
+      archs,
+      graph: sentence.lower(),
+      classes: known ?? assumed.classes,
+      shape,
+    };
     const { step } = compile({ ...input, batch: Math.max(2, train.batch) }, train);
     const relaxed = hasRelaxedSimd();
     const rows = explainConvolutions(step, { relaxed }).map(rowOf);

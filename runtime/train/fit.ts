@@ -10,6 +10,7 @@ import type { Spec, TrainSpec } from "../../dsl/spec.ts";
 import { type Measured, Measurement, requireMeasurable, unmeasured } from "./measure.ts";
 import { type Metrics, MetricsCounter } from "./metrics.ts";
 import { rateFactor, weightIn } from "./schedule.ts";
+import { drawNoise } from "./noise.ts";
 import type { Session, StepFeed } from "./session.ts";
 import {
   checkResume,
@@ -268,6 +269,7 @@ function stepFeed({ session, train }: FitInput, run: Run, batch: Batch, steps: n
     count: batch.count,
     images: batch.images,
     labels: batch.labels,
+    inputs: drawNoise(session.compiled.step.nodes, { seed: train.seed, epoch: run.epoch, step: run.step }, batch.count),
     ...(batch.mix === undefined ? {} : { mix: batch.mix }),
     weights: Object.fromEntries(
       Object.entries(weights).map(([term, w]) => [term, weightIn(w, run.epoch, run.measured)]),

@@ -25,6 +25,8 @@ export function initialValues(entry: ParameterEntry, seed: number): Float32Array
       return values;
     case "one":
       return values.fill(1);
+    case "uniform":
+      return fillUniform(values, random, init.bound);
     case "normal":
       return fillNormal(values, random, init.std);
     case "heOut":
@@ -32,7 +34,7 @@ export function initialValues(entry: ParameterEntry, seed: number): Float32Array
     case "heIn":
       return fillNormal(values, random, Math.sqrt(2 / fanIn));
     case "default":
-      return fillUniform(values, random, 1 / Math.sqrt(fanIn));
+      return raised(fillUniform(values, random, 1 / Math.sqrt(fanIn)), "even" in init ? init.even : 0);
     case "xavierUniform": {
       const fanOut = shape[0]! * sizeOf(shape.slice(2));
       return fillUniform(values, random, init.gain * Math.sqrt(6 / (fanIn + fanOut)));
@@ -44,6 +46,11 @@ export function initialValues(entry: ParameterEntry, seed: number): Float32Array
     default:
       return init satisfies never;
   }
+}
+
+/** Elements 0, 2, … raised by a number. */
+function raised(values: Float32Array, even: number): Float32Array {
+  return even === 0 ? values : values.map((value, i) => (i % 2 === 0 ? value + even : value));
 }
 
 function fillNormal(values: Float32Array, random: RandomStream, std: number): Float32Array {

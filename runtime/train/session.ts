@@ -17,6 +17,8 @@ export interface StepFeed {
   /** One array per view. */
   readonly images: readonly Float32Array[];
   readonly labels: Uint16Array;
+  /** Other inputs by name: `index`, `negatives/<count>`. */
+  readonly inputs?: Readonly<Record<string, Float32Array>>;
   /** Second labels and their weights, where images are mixed. */
   readonly mix?: BatchMix;
   /** Weight of each term. */
@@ -91,8 +93,8 @@ export class Session {
     for (const { name } of this.compiled.plan.graph.terms) {
       terms[name] = (await this.#step.read(`term/${name}`))[0]!;
     }
-    const paused = this.#step.skipped().flatMap((segment) => segment.replace(/^update /, "").split("+"));
-    return { terms, paused };
+    const skipped = this.#step.skipped().map((segment) => segment.replace(/^update /, "").replace(/, part \d+$/, ""));
+    return { terms, paused: [...new Set(skipped)].flatMap((groups) => groups.split("+")) };
   }
 
   /** Reads an output of the last training step: `logits/<net>`, `watch/<name>`, `gradient/<parameter>`. */
@@ -145,12 +147,12 @@ export class Session {
 }
 
 /** What the training step's program is fed, by the names of its inputs and uniforms. */
-export function feedOf({ count, images, labels, mix, weights, rates, measured = {} }: StepFeed): Feed {
+export function feedOf({ count, images, labels, inputs, mix, weights, rates, measured = {} }: StepFeed): Feed {
   const named = (prefix: string, values: Readonly<Record<string, number>>): [string, number][] =>
     Object.entries(values).map(([name, value]) => [`${prefix}/${name}`, value]);
   return {
     count,
-    inputs: { ...imageInputs(images), labels, ...mixInputs(mix) },
+    inputs: { ...imageInputs(images), labels, ...mixInputs(mix), ...inputs },
     uniforms: Object.fromEntries([
       ...named("weight", weights),
       ...named("rate", rates),

@@ -214,6 +214,7 @@ async function openSession(
     classes: data.classNames.length,
     shape: data.shape,
     batch: Math.min(train.batch, Math.max(2, imagesPerEpoch(data))),
+    samples: data.train.length,
     mixed: data.augment.some(({ kind }) => kind === "mixup" || kind === "cutmix"),
   }, train);
   return await Session.open(compiled, backend);

@@ -10,6 +10,7 @@ import { type TrainOptions, trainSpec } from "../../dsl/train.ts";
 import type { Backend, Numbers } from "../../runtime/backend/backend.ts";
 import { reference } from "../../runtime/backend/reference/reference.ts";
 import { compile, type Compiled } from "../../runtime/compile/compile.ts";
+import { drawNoise } from "../../runtime/train/noise.ts";
 import { weightIn } from "../../runtime/train/schedule.ts";
 import { Session, type StepFeed, type StepResult } from "../../runtime/train/session.ts";
 
@@ -56,7 +57,8 @@ const pixels = 3 * 6 * 6;
 export function compileTiny(sentence: Sentence, setting: Setting = {}): Compiled {
   const { batch = 5, classes = 3, debug = false } = setting;
   const { spec, archs } = sentence;
-  return compile({ nets: spec.nets, archs, graph: sentence.lower(), classes, shape, batch }, train(setting), { debug });
+  const input = { nets: spec.nets, archs, graph: sentence.lower(), classes, shape, batch, samples: 16 };
+  return compile(input, train(setting), { debug });
 }
 
 /** The settings of training. */
@@ -116,6 +118,7 @@ export function feed(compiled: Compiled, drawn: Drawn = {}): StepFeed {
     rates: Object.fromEntries(
       Object.entries(compiled.optimizers).map(([group, { learningRate }]) => [group, drawn.rate ?? learningRate]),
     ),
+    inputs: drawNoise(compiled.step.nodes, { seed, epoch, step: 0 }, count),
     ...(drawn.measured === undefined ? {} : { measured: drawn.measured }),
   };
 }

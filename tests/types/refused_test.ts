@@ -259,15 +259,19 @@ Deno.test("an unknown spot, net or edge comes with the closest known one at run 
   }
 });
 
-Deno.test("Routable refuses a method without spots, as sakd() will", () => {
-  const routing = `declare function sakd<M extends okd.Method>(method: M & okd.Routable<M>): M;
-    const spotted = method("at", {}, { needs: { student: [] }, routes: ["layer2"] }, () => ({}));`;
+Deno.test("sakd() refuses a method without spots", () => {
+  const routing = `import { at, kd, sakd } from "../methods/mod.ts";`;
   const results = compile({
-    good: `${head}${routing} sakd(spotted);`,
+    good: `${head}${routing} sakd(at());`,
+    own: `${head}${routing}
+      sakd(method("own", {}, { needs: { student: [] }, routes: ["layer2"] }, () => ({})));`,
     bad: `${head}${routing} sakd(offline);`,
+    "no spots": `${head}${routing} sakd(kd());`,
   });
-  assertEquals(results["good"]!.text, "");
-  assert(results["bad"]!.text.includes("this method has no spots to route: choose one that works at spots"));
+  for (const name of ["good", "own"]) assertEquals(results[name]!.text, "");
+  for (const name of ["bad", "no spots"]) {
+    assert(results[name]!.text.includes("this method has no spots to route: choose one that works at spots"), name);
+  }
 });
 
 Deno.test("Scores refuses a map where class scores are asked for, and requireScores() says it at run time", async () => {

@@ -8,6 +8,7 @@ import type { Arch } from "../../../dsl/arch.ts";
 import { teacher } from "../../../dsl/cohort.ts";
 import type { Watch } from "../../../dsl/graph.ts";
 import type { Method } from "../../../dsl/method.ts";
+import { crd } from "../../../methods/crd.ts";
 import { at } from "../../../methods/at.ts";
 import { cc } from "../../../methods/cc.ts";
 import { fitnet } from "../../../methods/fitnet.ts";
@@ -20,6 +21,7 @@ import { vid } from "../../../methods/vid.ts";
 import { known, netOf, type Replay, type StepView, total, unweighted } from "../adapter.ts";
 import { ROUNDED_INPUTS } from "../rules.ts";
 import { numberIn, type Trace } from "../trace_format.ts";
+import { crdConstants, crdPrefixes, crdReplay } from "./crd.ts";
 
 interface Recorded {
   /** The method at β and γ. */
@@ -32,12 +34,19 @@ interface Recorded {
   readonly prefixes?: (nets: readonly [teacher: Arch, student: Arch]) => Replay["prefixes"];
   /** Error allowed against float64. */
   readonly exactness?: number;
+  /** What the recording has beside the usual. */
+  readonly more?: (trace: Trace) => Partial<Replay>;
 }
 
 /** Error of terms that are differences of nearly equal numbers, against float64. */
 const SMALL_DIFFERENCES = 1e-6;
 
 const methods: Readonly<Record<string, Recorded>> = {
+  crd: {
+    use: (told, { config }) => crd({ ...told, ...crdConstants(config) }),
+    prefixes: () => crdPrefixes,
+    more: ({ config }) => crdReplay(config),
+  },
   attention: { use: (told) => at(told) },
   similarity: { use: (told) => sp(told) },
   rkd: { use: (told) => rkd(told), exactness: SMALL_DIFFERENCES },
@@ -76,7 +85,7 @@ export function distillTrace(trace: Trace): Replay | string {
   ) {
     return `hints at feature ${config["hint_layer"]} do not exist yet`;
   }
-  const { use, prefixes, exactness } = methods[trace.method]!;
+  const { use, prefixes, exactness, more } = methods[trace.method]!;
   const [ce, alpha, weight] = ["gamma", "alpha", "beta"].map((name) => numberIn(config, name)) as [
     number,
     number,
@@ -105,6 +114,7 @@ export function distillTrace(trace: Trace): Replay | string {
         total: total(step),
       }),
     scores: (key) => (key === "student" || key === "teacher" ? { of: [key], as: "one" } : undefined),
+    ...more?.(trace),
   };
 }
 

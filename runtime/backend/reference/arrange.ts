@@ -75,3 +75,23 @@ export function permute(node: NodeOf<"permute">, x: Tensor): Tensor {
   });
   return out;
 }
+
+/** Numbers of the samples that a mask chooses. */
+function chosen(mask: Tensor, count: number): number[] {
+  return Array.from({ length: count }, (_, b) => b).filter((b) => mask.data[b]! > 0);
+}
+
+/** The samples that a mask chooses, first; the first sample where it chooses none. */
+export function compact(node: NodeOf<"compact">, x: Tensor, mask: Tensor, count: number): Tensor {
+  const out = tensor(node.shape);
+  const found = chosen(mask, count);
+  (found.length === 0 ? [0] : found).forEach((from, to) => copyBlock(x, out, 0, from, to, 1));
+  return out;
+}
+
+/** The samples of a sub-batch in their places. */
+export function expand(node: NodeOf<"expand">, x: Tensor, mask: Tensor, count: number): Tensor {
+  const out = tensor(node.shape);
+  chosen(mask, count).forEach((to, from) => copyBlock(x, out, 0, from, to, 1));
+  return out;
+}

@@ -8,9 +8,10 @@ import { BackendError, ShapeError } from "../../../dsl/errors.ts";
 import { isLeaf, type Node, type Primitive, sizeOf } from "../../ir/node.ts";
 import type { Effect, StateEntry, StepProgram } from "../../ir/program.ts";
 import type { Backend, Engine, Feed, Numbers, Runner } from "../backend.ts";
-import { concat, kthSmallest, oneHot, padAxis, permute, slice } from "./arrange.ts";
+import { compact, concat, expand, kthSmallest, oneHot, padAxis, permute, slice } from "./arrange.ts";
 import { elementwise, matmul, reduce } from "./elementwise.ts";
 import { batchNorm, batchNormInput, batchNormSums, batchStats } from "./norm.ts";
+import { assignRows, gatherDot, gatherSum } from "./gather.ts";
 import { adam, sgd } from "./optimize.ts";
 import { averagePoolInput, conv2d, conv2dFilter, conv2dInput, maxPoolInput, pool } from "./spatial.ts";
 import { type Tensor, tensor } from "./tensor.ts";
@@ -87,7 +88,8 @@ class ReferenceRunner implements Runner {
         this.#skipped.push(segment.name);
         continue;
       }
-      for (const id of segment.nodes) this.#values[id] = this.#compute(this.#program.nodes[id]!);
+      const count = this.#countOf(segment.count);
+      for (const id of segment.nodes) this.#values[id] = this.#compute(this.#program.nodes[id]!, count);
       for (const effect of segment.effects) this.#apply(effect, feed);
     }
     return Promise.resolve();
@@ -98,7 +100,7 @@ class ReferenceRunner implements Runner {
     if (id === undefined) throw new BackendError(`Cannot read ${output}: program ${this.#program.name} lacks it.`);
     const node = this.#program.nodes[id]!;
     const { data } = this.#value(id);
-    const rows = node.batch.includes(0) ? data.length / node.shape[0]! * this.#count : data.length;
+    const rows = node.batch.includes(0) ? data.length / node.shape[0]! * this.#countOf(node.rows) : data.length;
     return Promise.resolve(data.slice(0, rows));
   }
 
@@ -139,15 +141,22 @@ class ReferenceRunner implements Runner {
     return out;
   }
 
-  #compute(node: Node): Tensor {
+  /** Samples of a batch or sub-batch. */
+  #countOf(rows: number | undefined): number {
+    return rows === undefined ? this.#count : this.#value(rows).data[0]!;
+  }
+
+  #compute(node: Node, count: number): Tensor {
     const inputs = node.inputs.map((id) => this.#value(id));
     const sources = node.inputs.map((id) => this.#program.nodes[id]!);
-    return compute(node, inputs, sources, this.#count);
+    return compute(node, inputs, sources, count);
   }
 
   #apply(effect: Effect, feed: Feed): void {
     if (effect.kind === "assign") {
-      this.#state(effect.state).data.set(this.#value(effect.node).data);
+      const [state, { data }] = [this.#state(effect.state), this.#value(effect.node)];
+      if (effect.rows === undefined) state.data.set(data);
+      else assignRows(state, data, this.#value(effect.rows).data.subarray(0, this.#count));
       return;
     }
     const rate = feed.uniforms[effect.rate];
@@ -181,12 +190,16 @@ const kernels: Readonly<Record<Exclude<Primitive, "parameter" | "buffer" | "inpu
     oneHot: ((node, [labels], _, count) => oneHot(node, labels!, count)) as Kernel,
     kthSmallest: ((node, [x]) => kthSmallest(node, x!)) as Kernel,
     weigh: ((node, [scores, labels], _, count) => weigh(node, scores!, labels!, count)) as Kernel,
+    gatherDot: ((node, [memory, index, v]) => gatherDot(node, memory!, index!, v!)) as Kernel,
+    gatherSum: ((node, [memory, index, g]) => gatherSum(node, memory!, index!, g!)) as Kernel,
     concat: concat as Kernel,
     slice: ((node, [x]) => slice(node, x!)) as Kernel,
     padAxis: ((node, [x]) => padAxis(node, x!)) as Kernel,
     // A copy: state that is reshaped keeps the value it had when the node ran.
     reshape: ((node: Node, [x]) => tensor(node.shape, x!.data.slice())) as Kernel,
     permute: ((node, [x]) => permute(node, x!)) as Kernel,
+    compact: ((node, [x, mask], _, count) => compact(node, x!, mask!, count)) as Kernel,
+    expand: ((node, [x, mask], _, count) => expand(node, x!, mask!, count)) as Kernel,
   };
 
 /** Whether a matrix product contracts a batch axis of its first operand. */

@@ -42,6 +42,7 @@ interface OpenSegment {
   readonly nodes: number[];
   readonly effects: Effect[];
   readonly gate?: number;
+  readonly count?: number;
 }
 
 /** A step program in the making. Methods that add a node return its id. */
@@ -84,15 +85,21 @@ export class Sketch {
       ? [0]
       : [],
   ): number {
-    const node = { id: this.#nodes.length, op, inputs, attrs, shape, batch } as unknown as Node;
+    return this.#push({ id: this.#nodes.length, op, inputs, attrs, shape, batch } as unknown as Node);
+  }
+
+  /** Adds a node to the open segment, and to the sub-batch that it runs over. */
+  #push(plain: Node): number {
+    const { count, nodes } = this.#segments.at(-1)!;
+    const node = isLeaf(plain) || plain.rows !== undefined || count === undefined ? plain : { ...plain, rows: count };
     this.#nodes.push(node);
-    if (!isLeaf(node)) this.#segments.at(-1)!.nodes.push(node.id);
+    if (!isLeaf(node)) nodes.push(node.id);
     return node.id;
   }
 
-  /** Starts a segment. */
-  segment(name: string, gate?: number): this {
-    const fresh = { name, nodes: [], effects: [] };
+  /** Starts a segment, over a sub-batch if `count` says how many samples that has. */
+  segment(name: string, gate?: number, count?: number): this {
+    const fresh = { name, nodes: [], effects: [], ...(count === undefined ? {} : { count }) };
     const last = this.#segments.at(-1)!;
     if (this.#segments.length === 1 && last.nodes.length === 0 && last.effects.length === 0) this.#segments.pop();
     this.#segments.push(gate === undefined ? fresh : { ...fresh, gate });
@@ -233,6 +240,19 @@ export class Sketch {
     const node = this.#nodes[x]!;
     const batch = axes.flatMap((from, to) => node.batch.includes(from) ? [to] : []);
     return this.add("permute", [x], { axes }, axes.map((axis) => node.shape[axis]!), batch);
+  }
+
+  /** Samples whose mask [B] is 1, as a sub-batch of `rows` samples. */
+  compact(x: number, mask: number, rows: number): number {
+    const { shape, batch } = this.#nodes[x]!;
+    const inputs = [x, mask, rows];
+    return this.#push({ id: this.#nodes.length, op: "compact", inputs, attrs: {}, shape, batch, rows });
+  }
+
+  /** Samples of a sub-batch back in their places. */
+  expand(x: number, mask: number): number {
+    const { shape, batch } = this.#nodes[x]!;
+    return this.add("expand", [x, mask], {}, shape, batch);
   }
 
   /** Inputs joined along an axis. */

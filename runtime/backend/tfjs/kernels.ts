@@ -3,7 +3,9 @@
 import type { NodeOf, Primitive } from "../../ir/node.ts";
 import { averagePool, averagePoolInput, conv2d, conv2dFilter, conv2dInput, maxPool, maxPoolInput } from "./convolve.ts";
 import { insideAxis, insidePermutation, insideShape, type Tensor, type Tf, toBorder, toInside } from "./layout.ts";
+import { gatherDot, gatherSum } from "./gather.ts";
 import { batchNorm, batchNormInput, batchNormSums, batchStats } from "./norm.ts";
+import { compact, expand } from "./route.ts";
 import { indicator, type Instruction, runInstructions } from "./scalars.ts";
 
 /** Primitives that compute on the device; `weigh` is searched for on the host, see the runner. */
@@ -41,6 +43,8 @@ export const kernels: { readonly [P in Computing]: Kernel<P> } = {
     batchNormInput(tf, [g!, x!, stats!, gamma!, sums!], attrs.epsilon),
   oneHot: ({ tf, attrs }, [labels]) => oneHot(tf, labels!, attrs.classes),
   kthSmallest: ({ tf, attrs }, [x]) => kthSmallest(tf, x!, attrs.k),
+  gatherDot: ({ tf }, [memory, index, v]) => gatherDot(tf, memory!, index!, v!),
+  gatherSum: ({ tf }, [memory, index, g]) => gatherSum(tf, memory!, index!, g!),
   concat: ({ tf, attrs }, parts) => tf.concat([...parts], insideAxis(attrs.axis, parts[0]!.shape.length)),
   slice: ({ tf, attrs }, [x]) => {
     const axis = insideAxis(attrs.axis, x!.shape.length);
@@ -53,6 +57,8 @@ export const kernels: { readonly [P in Computing]: Kernel<P> } = {
   },
   reshape: ({ tf, shape }, [x]) => toInside(tf, tf.reshape(toBorder(tf, x!), shape)),
   permute: ({ tf, attrs }, [x]) => tf.transpose(x!, insidePermutation(attrs.axes)),
+  compact: ({ tf }, [x, mask]) => compact(tf, x!, mask!),
+  expand: ({ tf }, [x, mask]) => expand(tf, x!, mask!),
 };
 
 function axesOf(x: Tensor, axes: readonly number[]): number[] {

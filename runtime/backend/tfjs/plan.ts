@@ -3,7 +3,7 @@
 import { BackendError } from "../../../dsl/errors.ts";
 import { input, substitute, value } from "../../ir/expr.ts";
 import { isLeaf, type Node, sizeOf } from "../../ir/node.ts";
-import type { StepProgram } from "../../ir/program.ts";
+import { effectNodes, type StepProgram } from "../../ir/program.ts";
 import { type Instruction, instructions } from "./scalars.ts";
 
 /** A node made ready. */
@@ -32,12 +32,12 @@ export function plan(program: StepProgram): Plan {
     {
       s,
       at: segment.nodes.length,
-      uses: segment.effects.map((effect) => effect.kind === "assign" ? effect.node : effect.gradient),
+      uses: segment.effects.flatMap(effectNodes),
     },
   ]);
   // A gate is read when its segment is reached, so it lives at least to the segment's first position.
-  for (const [s, { gate }] of program.segments.entries()) {
-    if (gate !== undefined) order.find((one) => one.s === s)!.uses.push(gate);
+  for (const [s, { gate, count }] of program.segments.entries()) {
+    for (const id of [gate, count]) if (id !== undefined) order.find((one) => one.s === s)!.uses.push(id);
   }
   const last = new Map<number, { s: number; at: number }>();
   for (const { s, at, uses } of order) for (const id of uses) last.set(id, { s, at });

@@ -1,11 +1,12 @@
 /** Runs a step program node by node. @module */
 
 import { BackendError, ShapeError } from "../../../dsl/errors.ts";
-import { isLeaf, type NodeOf, sizeOf } from "../../ir/node.ts";
+import { isLeaf, type Node, type NodeOf, sizeOf } from "../../ir/node.ts";
 import type { Effect, Segment, StepProgram } from "../../ir/program.ts";
 import type { Feed, Numbers, Runner } from "../backend.ts";
 import type { Device } from "./device.ts";
 import { weighTables } from "../../ir/weigh.ts";
+import { assignRows } from "./gather.ts";
 import { type Call, type Computing, kernels } from "./kernels.ts";
 import { insideShape, presentShape, type Tensor, toBorder, toInside } from "./layout.ts";
 import { type Plan, plan } from "./plan.ts";
@@ -24,6 +25,7 @@ export class TfjsRunner implements Runner {
   readonly #state: State;
   readonly #device: Device;
   readonly #values = new Map<number, Tensor>();
+  readonly #rows = new Map<number, number>();
   #feed: Feed = { count: 0, inputs: {}, uniforms: {} };
   #skipped: string[] = [];
 
@@ -48,9 +50,28 @@ export class TfjsRunner implements Runner {
         for (const ids of this.#plan.frees[s]!) this.#free(ids);
         continue;
       }
+      if (segment.count !== undefined) await this.#enter(segment.count);
       this.#device.use("run a step");
       await this.#segment(segment, this.#plan.frees[s]!);
     }
+  }
+
+  /** Learns the size of a sub-batch, and cuts to it what was routed into it. */
+  async #enter(rows: number): Promise<void> {
+    const count = await this.#number(rows);
+    this.#rows.set(rows, count);
+    for (const [id, value] of this.#values) {
+      const { node } = this.#plan.nodes[id]!;
+      if (node.op !== "compact" || node.rows !== rows || value.shape[0] === count) continue;
+      const { tf } = this.#device;
+      this.#values.set(id, tf.slice(value, 0, count));
+      value.dispose();
+    }
+  }
+
+  /** Samples of the batch or sub-batch of a node, known once its segment runs. */
+  #countOf({ rows }: Node): number {
+    return rows === undefined ? this.#feed.count : this.#rows.get(rows) ?? this.#feed.count;
   }
 
   async read(output: string): Promise<Numbers> {
@@ -79,6 +100,7 @@ export class TfjsRunner implements Runner {
   close(): void {
     for (const value of this.#values.values()) value.dispose();
     this.#values.clear();
+    this.#rows.clear();
   }
 
   #check({ count, inputs, uniforms }: Feed): void {
@@ -131,7 +153,7 @@ export class TfjsRunner implements Runner {
     const inputs = reads.map((read) => this.#value(read));
     try {
       return tf.tidy(() => {
-        const call = { tf, attrs, list, shape: presentShape(node, this.#feed.count) } as Call<Computing>;
+        const call = { tf, attrs, list, shape: presentShape(node, this.#countOf(node)) } as Call<Computing>;
         return (kernels[op] as AnyKernel)(call, inputs);
       });
     } catch (cause) {
@@ -175,7 +197,11 @@ export class TfjsRunner implements Runner {
   #apply(effect: Effect): void {
     if (effect.kind === "assign") {
       const { tf } = this.#device;
-      this.#state.replace(effect.state, tf.clone(this.#value(effect.node)));
+      const value = this.#value(effect.node);
+      const fresh = effect.rows === undefined
+        ? tf.clone(value)
+        : assignRows(tf, this.#state.tensor(effect.state), value, this.#value(effect.rows));
+      this.#state.replace(effect.state, fresh);
       return;
     }
     const rate = this.#feed.uniforms[effect.rate];

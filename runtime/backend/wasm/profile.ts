@@ -17,7 +17,7 @@ import { writeFeed } from "./feed.ts";
 import { axesOf, gather, layoutOf } from "./layout.ts";
 import { accessesOf, kernelName, type Role } from "./lower/access.ts";
 import type { StatePlace } from "./lower/lower.ts";
-import type { RunValue, Step } from "./lower/site.ts";
+import type { Place, RunValue, Step } from "./lower/site.ts";
 import { EngineMemory } from "./memory.ts";
 import { addressing, assemblePlan, planProgram, type ProgramPlan } from "./plan.ts";
 
@@ -144,17 +144,17 @@ export class Profiler {
   /** Runs the program twice, first call by call, then segment by segment. */
   round(feed: Feed): HostTimes {
     this.#feed(feed);
-    this.#overSegments((i) => {
+    this.#overSegments(feed.count, (i, count) => {
       this.#stages[i]!.forEach((stage, j) => {
         const from = performance.now();
-        stage(0, feed.count);
+        stage(0, count);
         this.#calls[i]![j]!.ms.push(performance.now() - from);
       });
     });
     const began = performance.now();
     this.#feed(feed);
     const fed = performance.now();
-    this.#overSegments((i) => this.#segments[i]!(0, feed.count));
+    this.#overSegments(feed.count, (i, count) => this.#segments[i]!(0, count));
     const ran = performance.now();
     for (const output of this.#outputs) this.read(output, feed.count);
     return { feed: fed - began, segments: ran - fed, read: performance.now() - ran };
@@ -162,8 +162,9 @@ export class Profiler {
 
   /** An output of the last run of `count` images. */
   read(output: string, count: number): Float32Array {
-    const { node, place } = this.#plan.lowered.outputs.get(output)!;
-    const rows = node.batch.includes(0) ? count : node.shape[0] ?? 1;
+    const { node, place, rows: routed } = this.#plan.lowered.outputs.get(output)!;
+    const samples = routed === undefined ? count : this.#memory.floats[this.#addressOf(routed) / 4]!;
+    const rows = node.batch.includes(0) ? samples : node.shape[0] ?? 1;
     return gather(this.#memory.floats, this.#addressOf(place) / 4, axesOf(node.shape, layoutOf(node)), rows);
   }
 
@@ -172,9 +173,10 @@ export class Profiler {
   }
 
   /** Visits the segments whose gates let them run. */
-  #overSegments(run: (segment: number) => void): void {
-    this.#plan.segments.forEach(({ gate }, i) => {
-      if (gate === undefined || !(this.#memory.floats[this.#addressOf(gate) / 4]! > 0)) run(i);
+  #overSegments(images: number, run: (segment: number, count: number) => void): void {
+    const number = (place: Place): number => this.#memory.floats[this.#addressOf(place) / 4]!;
+    this.#plan.segments.forEach(({ gate, count }, i) => {
+      if (gate === undefined || !(number(gate) > 0)) run(i, count === undefined ? images : number(count));
     });
   }
 }

@@ -99,9 +99,9 @@ class WasmRunner implements Runner {
     this.#count = feed.count;
     this.#skipped = [];
     try {
-      this.#plan.segments.forEach(({ name, gate }, i) => {
-        if (gate !== undefined && this.#memory.floats[this.#indexOf(gate)]! > 0) this.#skipped.push(name);
-        else this.#run(i, feed.count);
+      this.#plan.segments.forEach(({ name, gate, count }, i) => {
+        if (gate !== undefined && this.#number(gate) > 0) this.#skipped.push(name);
+        else this.#run(i, count === undefined ? feed.count : this.#number(count));
       });
     } catch (error) {
       if (this.#team?.failed !== true) throw error;
@@ -116,8 +116,9 @@ class WasmRunner implements Runner {
     if (found === undefined || this.#closed) {
       throw new BackendError(`Cannot read ${output}: program ${name} ${this.#closed ? "is closed" : "lacks it"}.`);
     }
-    const { node, place } = found;
-    const rows = node.batch.includes(0) ? this.#count : node.shape[0] ?? 1;
+    const { node, place, rows: routed } = found;
+    const count = routed === undefined ? this.#count : this.#number(routed);
+    const rows = node.batch.includes(0) ? count : node.shape[0] ?? 1;
     const axes = axesOf(node.shape, layoutOf(node));
     return Promise.resolve(gather(this.#memory.floats, this.#indexOf(place), axes, rows));
   }
@@ -131,6 +132,10 @@ class WasmRunner implements Runner {
     this.#closed = true;
     // It holds the engine's memory.
     this.#run = () => {};
+  }
+
+  #number(place: Place): number {
+    return this.#memory.floats[this.#indexOf(place)]!;
   }
 
   #indexOf(place: Place): number {

@@ -253,11 +253,15 @@ const contradictions: {
   oneHot: { attrs: { classes: 3 }, shape: [5, 4], inputs: [[5]] },
   kthSmallest: { attrs: { k: 4 }, shape: [5, 1], inputs: [[5, 3]] },
   weigh: { attrs: { members: 2, rule: "simplex", per: "batch" }, shape: [1, 2], inputs: [[5, 6], [5, 4]] },
+  gatherDot: { attrs: {}, shape: [5, 3], inputs: [[9, 4], [5, 3], [5, 2]] },
+  gatherSum: { attrs: {}, shape: [5, 4], inputs: [[9, 4], [5, 3], [5, 2]] },
   concat: { attrs: { axis: 1 }, shape: [2, 4], inputs: [[2, 2], [3, 2]] },
   slice: { attrs: { axis: 1, start: 2, size: 2 }, shape: [2, 2], inputs: [[2, 3]] },
   padAxis: { attrs: { axis: 1, before: 1, after: 1 }, shape: [2, 4], inputs: [[2, 3]] },
   reshape: { attrs: {}, shape: [2, 4], inputs: [[2, 3]] },
   permute: { attrs: { axes: [0, 0] }, shape: [2, 2], inputs: [[2, 3]] },
+  compact: { attrs: {}, shape: [4, 3], inputs: [[4, 3], [3], []] },
+  expand: { attrs: {}, shape: [4, 3], inputs: [[4, 3], [4, 1]] },
 };
 
 for (const [op, { attrs, shape, inputs }] of Object.entries(contradictions)) {

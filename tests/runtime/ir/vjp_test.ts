@@ -15,6 +15,8 @@ import { vjp } from "../../../runtime/ir/vjp.ts";
 interface Check {
   readonly name: string;
   readonly parameters: Readonly<Record<string, Shape>>;
+  /** Samples; the rows of the first parameter unless said. */
+  readonly batch?: number;
   readonly result: (b: GraphBuilder, ...of: number[]) => number;
   /** Value of element `index`; standard normal unless said. */
   readonly fill?: (normal: number, index: number) => number;
@@ -45,7 +47,7 @@ async function gradients(check: Check): Promise<{
     ...names.map((name): StateEntry => ({ name, kind: "parameter", shape: check.parameters[name]! })),
     { name: "weights", kind: "buffer", shape },
   ];
-  const rows = check.parameters[names[0]!]![0] ?? 1;
+  const rows = check.batch ?? check.parameters[names[0]!]![0] ?? 1;
   const work = { forward: Object.values(outputs), assigns: [], groups: [] };
   const program = segment(b, check.name, rows, [work], state, outputs);
   const engine = await reference().open(state);
@@ -60,7 +62,7 @@ async function gradients(check: Check): Promise<{
   await engine.write("weights", Float64Array.from({ length: sizeOf(shape) }, (_, i) => random.normal(i)));
   const run = async (at: Readonly<Record<string, Float64Array>>): Promise<number> => {
     for (const name of names) await engine.write(name, at[name]!);
-    await runner.run({ count: rows, inputs: {}, uniforms: {} });
+    await runner.run({ count: rows, inputs: { rank: Float32Array.from({ length: rows }, (_, i) => i) }, uniforms: {} });
     return (await runner.read("loss"))[0]!;
   };
   await run(values);
@@ -117,6 +119,33 @@ function convolved(x: Shape, w: Shape, attrs: ReturnType<typeof conv>): Shape {
 const plane = (shape: Shape): readonly [number, number] => [shape[2]!, shape[3]!];
 const windows = { kernel: square(2), stride: square(2), pad: square(0) };
 const overlapping = { kernel: square(3), stride: square(2), pad: square(1) };
+
+/** Samples times the mean of their squares, within the sub-batch that a mask chooses, and back in their places. */
+const routed: readonly Check[] = [[], [3], [1, 2, 4], [0, 1, 2, 3, 4]].map((chosen) => ({
+  name: `samples ${chosen.length === 0 ? "none" : chosen} of five as a sub-batch`,
+  parameters: { x: [1, 2, 3] },
+  batch: 5,
+  result: (b, x) => {
+    const rank = b.input("rank", [5]);
+    const mixed = call("mul", call("add", input(0), input(1)), call("add", input(0), value(0.5)));
+    const samples = b.elementwise(mixed, [x!, b.reshape(rank, [5, 1, 1])]);
+    const isChosen = chosen.map((i) => call("eq", input(0), value(i)));
+    const mask = b.elementwise(isChosen.reduce((a, c) => call("add", a, c), call("gt", value(0), input(0))), [rank]);
+    const near = b.compact(samples, mask);
+    const mean = b.map("div", b.reshape(b.sum(b.map("square", near), [0, 1, 2]), []), b.countOf(near));
+    return b.expand(b.map("mul", near, mean), mask);
+  },
+}));
+
+/** A memory of five rows of two kinds. */
+function memory(b: GraphBuilder): number {
+  return b.concat([b.constant(0.3, [2, 4]), b.constant(-1.2, [3, 4])], 0);
+}
+
+/** Two of its rows for each of three samples. */
+function index(b: GraphBuilder): number {
+  return b.concat([b.constant(1, [3, 1]), b.constant(4, [3, 1])], 1);
+}
 
 /** What is known of each primitive's rule: checks, or why there is none. */
 const checks = {
@@ -229,6 +258,20 @@ const checks = {
   kthSmallest: [
     { name: "kthSmallest", parameters: { x: [3, 7] }, result: (b, x) => b.kthSmallest(x!, 3) },
   ],
+  gatherDot: [
+    {
+      name: "gatherDot, rows chosen twice",
+      parameters: { v: [3, 4] },
+      result: (b, v) => b.gather("gatherDot", memory(b), index(b), v!),
+    },
+  ],
+  gatherSum: [
+    {
+      name: "gatherSum, rows chosen twice",
+      parameters: { g: [3, 2] },
+      result: (b, g) => b.gather("gatherSum", memory(b), index(b), g!),
+    },
+  ],
   concat: [
     {
       name: "concat of three",
@@ -248,6 +291,8 @@ const checks = {
   padAxis: [{ name: "padAxis", parameters: { x: [2, 3, 2] }, result: (b, x) => b.padAxis(x!, 1, 2, 1) }],
   reshape: [{ name: "reshape", parameters: { x: [2, 3, 4] }, result: (b, x) => b.reshape(x!, [4, 6]) }],
   permute: [{ name: "permute", parameters: { x: [2, 3, 4] }, result: (b, x) => b.permute(x!, [2, 0, 1]) }],
+  compact: routed,
+  expand: routed,
 } satisfies Record<Primitive, readonly Check[] | string>;
 
 for (const [primitive, of] of Object.entries(checks) as [Primitive, readonly Check[] | string][]) {

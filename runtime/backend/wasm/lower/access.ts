@@ -9,9 +9,9 @@ import type { Place, Step } from "./site.ts";
 
 /**
  * `i`: read. `o`: written, each number once and from nothing in there, so that writing it again changes nothing.
- * `u`: read and written, or written more than once. `s`: scratch, worth nothing before and after the call.
+ * `u`: read and written, or written more than once. `r`: read wherever, also samples beyond the slice. `s`: scratch, worth nothing before and after the call.
  */
-export type Role = "i" | "o" | "u" | "s";
+export type Role = "i" | "o" | "u" | "r" | "s";
 
 /** An operand that is an address, and what its kernel does with the memory there. */
 export interface Access {
@@ -31,6 +31,9 @@ const roles: Readonly<Record<string, string | ((constants: Constants) => string)
   weighBatch: "iio",
   weighErrors: "iio",
   fillZero: "o",
+  gatherDot: "iiios",
+  gatherSum: "iiios",
+  assignRows: "uii",
   convolve: directRoles,
   depthwise: directRoles,
   pool: "io",
@@ -59,6 +62,8 @@ const roles: Readonly<Record<string, string | ((constants: Constants) => string)
   sgd: "uiui",
   adam: "uiuuii",
   advance: "u",
+  chosenSamples: "io",
+  moveSamples: "rio",
 };
 
 type Constants = Readonly<Record<string, unknown>>;

@@ -7,6 +7,7 @@
 import { type Node, type NodeOf, type Shape, sizeOf } from "../../../ir/node.ts";
 import { fillZero, kthSmallest, oneHot } from "../kernels/choose.ts";
 import { weighBatch, weighErrors, weighSamples } from "../kernels/weigh.ts";
+import { chosenSamples, moveSamples } from "../kernels/route.ts";
 import { elementwise } from "../kernels/elementwise.ts";
 import { axesOf, type Axis, blocksOf, lanes, type Layout, layoutOf, storageOf } from "../layout.ts";
 import { at, type Place, type Range, sampleSize, type Site } from "./site.ts";
@@ -138,6 +139,17 @@ export function lowerOneHot(site: Site, node: NodeOf<"oneHot">): void {
   const labels = site.read(node.inputs[0]!, "lanes");
   const kernel = oneHot({ classes: node.attrs.classes });
   site.produce(node, "lanes", (out) => site.step(kernel, labels, out, ...site.range(node).blocks));
+}
+
+/** Samples into a sub-batch, or back: a list says where each comes from. */
+export function lowerMove(site: Site, node: NodeOf<"compact"> | NodeOf<"expand">): void {
+  const x = site.read(node.inputs[0]!, "lanes");
+  const mask = site.read(node.inputs[1]!, "lanes");
+  const samples = node.shape[0]!;
+  const list = site.allocate(blocksOf(samples) * lanes);
+  site.step(chosenSamples({ back: node.op === "expand", blocks: blocksOf(samples) }), mask, list, "count");
+  const kernel = moveSamples({ size: sampleSize(node.shape) });
+  site.produce(node, "lanes", (out) => site.step(kernel, x, list, out, "firstBlock", "lastBlock"));
 }
 
 /** The k-th smallest of each row: rows lie side by side by eight. */

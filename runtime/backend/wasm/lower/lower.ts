@@ -5,7 +5,7 @@
  */
 
 import { isLeaf, type Node, type NodeOf, type Primitive, sizeOf } from "../../../ir/node.ts";
-import type { Effect, Segment, StepProgram } from "../../../ir/program.ts";
+import { type Effect, effectNodes, type Segment, type StepProgram } from "../../../ir/program.ts";
 import { BackendError } from "../../../../dsl/errors.ts";
 import type { Features } from "../assembler/func.ts";
 import { adam, advance, sgd } from "../kernels/update.ts";
@@ -13,6 +13,7 @@ import { layoutOf, storageOf } from "../layout.ts";
 import {
   lowerConcat,
   lowerKthSmallest,
+  lowerMove,
   lowerOneHot,
   lowerPadAxis,
   lowerPermute,
@@ -20,6 +21,7 @@ import {
   lowerSlice,
   lowerWeigh,
 } from "./arrange.ts";
+import { lowerAssignRows, lowerGather } from "./gather.ts";
 import { lowerElementwise, lowerMatmul, lowerReduce } from "./linear.ts";
 import { lowerBatchNorm, lowerBatchNormInput, lowerBatchNormSums, lowerBatchStats } from "./norm.ts";
 import { type Buffer, isSliced, type Place, Site, type Step } from "./site.ts";
@@ -37,6 +39,8 @@ export interface LoweredSegment {
   readonly name: string;
   /** Number that skips the segment when above zero. */
   readonly gate?: Place;
+  /** Number of samples it runs over; the run's unless said. */
+  readonly count?: Place;
   readonly steps: readonly Step[];
 }
 
@@ -47,7 +51,14 @@ export interface LoweredProgram {
   readonly inputs: ReadonlyMap<string, { readonly node: Node; readonly place: Place }>;
   readonly uniforms: ReadonlyMap<string, Place>;
   readonly constants: readonly { readonly value: number; readonly numbers: number; readonly place: Place }[];
-  readonly outputs: ReadonlyMap<string, { readonly node: Node; readonly place: Place }>;
+  readonly outputs: ReadonlyMap<string, OutputPlace>;
+}
+
+/** Where the host finds an output, and the number of its samples where they are a sub-batch. */
+export interface OutputPlace {
+  readonly node: Node;
+  readonly place: Place;
+  readonly rows?: Place;
 }
 
 type Leaf = "parameter" | "buffer" | "input" | "uniform" | "constant";
@@ -71,11 +82,15 @@ const rules: { readonly [P in Exclude<Primitive, Leaf>]: (site: Site, node: Node
   oneHot: lowerOneHot,
   kthSmallest: lowerKthSmallest,
   weigh: lowerWeigh,
+  gatherDot: lowerGather,
+  gatherSum: lowerGather,
   concat: lowerConcat,
   slice: lowerSlice,
   padAxis: lowerPadAxis,
   reshape: lowerReshape,
   permute: lowerPermute,
+  compact: lowerMove,
+  expand: lowerMove,
 };
 
 /**
@@ -125,12 +140,14 @@ export function lower(
     }
   }
   const segments = program.segments.map((segment, i) => lowerSegment(site, segment, i, statePlace, uniform));
-  const outputs = new Map<string, { node: Node; place: Place }>();
+  const outputs = new Map<string, OutputPlace>();
   for (const [name, id] of Object.entries(program.outputs)) {
     const place = site.known(id);
     if (place === undefined) throw new BackendError(`Cannot load ${program.name}: output ${name} is never computed.`);
     place.buffer.last = Infinity;
-    outputs.set(name, { node: site.node(id), place });
+    const { rows } = site.node(id);
+    const counted = rows === undefined ? {} : { rows: pinned(site.read(rows)) };
+    outputs.set(name, { node: site.node(id), place, ...counted });
   }
   return { segments, buffers: site.buffers, inputs, uniforms, constants, outputs };
 }
@@ -145,9 +162,10 @@ function pinned(place: Place): Place {
 /** Nodes whose values are read from memory; an element-wise node has constants in its expression. */
 function nodesRead(program: StepProgram): Set<number> {
   const read = new Set(Object.values(program.outputs));
-  for (const { gate, effects, nodes } of program.segments) {
+  for (const { gate, count, effects, nodes } of program.segments) {
     if (gate !== undefined) read.add(gate);
-    for (const effect of effects) read.add(effect.kind === "assign" ? effect.node : effect.gradient);
+    if (count !== undefined) read.add(count);
+    for (const id of effects.flatMap(effectNodes)) read.add(id);
     for (const node of nodes.map((id) => program.nodes[id]!)) {
       if (node.op !== "elementwise") node.inputs.forEach((id) => read.add(id));
     }
@@ -163,6 +181,7 @@ function lowerSegment(
   uniform: (name: string) => Place,
 ): LoweredSegment {
   const gate = segment.gate === undefined ? undefined : site.read(segment.gate, "rows");
+  const count = segment.count === undefined ? undefined : site.read(segment.count, "rows");
   for (const id of segment.nodes) {
     const node = site.node(id);
     if (isLeaf(node)) continue;
@@ -173,7 +192,12 @@ function lowerSegment(
   const advanced = new Set<string>();
   for (const effect of segment.effects) lowerEffect(site, effect, state, uniform, advanced);
   const steps = site.cut();
-  return gate === undefined ? { name: segment.name, steps } : { name: segment.name, gate, steps };
+  return {
+    name: segment.name,
+    ...(gate === undefined ? {} : { gate }),
+    ...(count === undefined ? {} : { count }),
+    steps,
+  };
 }
 
 function lowerEffect(
@@ -183,6 +207,9 @@ function lowerEffect(
   uniform: (name: string) => Place,
   advanced: Set<string>,
 ): void {
+  if (effect.kind === "assign" && effect.rows !== undefined) {
+    return lowerAssignRows(site, effect.node, effect.rows, state(effect.state));
+  }
   if (effect.kind === "assign") {
     const size = sizeOf(site.node(effect.node).shape);
     const axes = [{ size, stride: 1, split: 1 }];

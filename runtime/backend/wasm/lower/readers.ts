@@ -5,7 +5,7 @@
  */
 
 import type { Node } from "../../../ir/node.ts";
-import type { StepProgram } from "../../../ir/program.ts";
+import { effectNodes, type StepProgram } from "../../../ir/program.ts";
 
 /** The readers of every node of a program. */
 export class Readers {
@@ -19,15 +19,15 @@ export class Readers {
   constructor(program: StepProgram) {
     this.#outputs = new Set(Object.values(program.outputs));
     for (const id of this.#outputs) this.#others.add(id);
-    program.segments.forEach(({ nodes, effects, gate }, segment) => {
+    program.segments.forEach(({ nodes, effects, gate, count }, segment) => {
       for (const node of nodes.map((id) => program.nodes[id]!)) {
         for (const id of new Set(node.inputs)) {
           this.#nodes.set(id, [...this.#nodes.get(id) ?? [], node]);
           this.#last.set(id, segment);
         }
       }
-      const others = effects.map((effect) => effect.kind === "assign" ? effect.node : effect.gradient);
-      for (const id of gate === undefined ? others : [...others, gate]) {
+      const others = effects.flatMap(effectNodes);
+      for (const id of [...others, gate, count].filter((id) => id !== undefined)) {
         this.#others.add(id);
         this.#last.set(id, segment);
       }

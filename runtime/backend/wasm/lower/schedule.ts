@@ -16,7 +16,7 @@
  * @module
  */
 
-import { accessesOf } from "./access.ts";
+import { accessesOf, type Role } from "./access.ts";
 import type { LoweredSegment } from "./lower.ts";
 import type { Buffer, Place, Step } from "./site.ts";
 
@@ -36,6 +36,8 @@ export type Stage = readonly Task[];
 export interface ScheduledSegment {
   readonly name: string;
   readonly gate?: Place;
+  /** Number of samples it runs over; the run's unless said. */
+  readonly count?: Place;
   readonly stages: readonly Stage[];
 }
 
@@ -62,9 +64,10 @@ function setLifetimes(segments: readonly ScheduledSegment[]): void {
     buffer.last = Math.max(buffer.last, time);
     used.add(buffer);
   };
-  for (const { gate, stages } of segments) {
+  for (const { gate, count, stages } of segments) {
     const start = time;
     if (gate !== undefined) use(gate);
+    if (count !== undefined) use(count);
     for (const stage of stages) {
       for (const { step } of stage) for (const { place } of accessesOf(step)) use(place);
       time++;
@@ -82,7 +85,7 @@ function setLifetimes(segments: readonly ScheduledSegment[]): void {
 /** What a step did to a buffer. */
 interface Visit {
   readonly stage: number;
-  readonly runs: Runs;
+  readonly runs: Runs | "roams";
   readonly writes: boolean;
   readonly group: number | undefined;
 }
@@ -125,7 +128,7 @@ class Planner {
     for (const { place: { buffer }, role } of accessesOf(step)) {
       if (role === "s") continue;
       const visits = this.#visits.get(buffer) ?? [];
-      visits.push({ stage, runs, writes: role !== "i", group: step.group });
+      visits.push({ stage, runs: roams(role, runs), writes: !isRead(role), group: step.group });
       this.#visits.set(buffer, visits);
     }
   }
@@ -139,19 +142,30 @@ class Planner {
     let stage = 0;
     for (const { place: { buffer }, role } of accessesOf(step)) {
       if (role === "s") continue;
-      const writes = role !== "i";
+      const writes = !isRead(role);
       for (const visit of this.#visits.get(buffer) ?? []) {
         if (!writes && !visit.writes) continue;
         const apart = writes && visit.writes && step.group !== undefined && step.group === visit.group;
-        if (!apart) stage = Math.max(stage, visit.stage + (staysOnThread(visit, runs, writes, buffer) ? 0 : 1));
+        if (!apart) {
+          stage = Math.max(stage, visit.stage + (staysOnThread(visit, roams(role, runs), writes, buffer) ? 0 : 1));
+        }
       }
     }
     return stage;
   }
 }
 
+function isRead(role: Role): boolean {
+  return role === "i" || role === "r";
+}
+
+/** Who touches what: a step on a slice may read samples of every thread's. */
+function roams(role: Role, runs: Runs): Runs | "roams" {
+  return role === "r" && runs === "slice" ? "roams" : runs;
+}
+
 /** Whether all that two steps both touch of a buffer is touched by the same thread in both. */
-function staysOnThread(earlier: Visit, runs: Runs, writes: boolean, buffer: Buffer): boolean {
+function staysOnThread(earlier: Visit, runs: Visit["runs"], writes: boolean, buffer: Buffer): boolean {
   if (earlier.runs === "slice" && runs === "slice") return buffer.sliced;
   if (earlier.runs === "each") return earlier.writes && !writes;
   return typeof runs === "number" && earlier.runs === runs;
