@@ -263,11 +263,13 @@ class BuiltTopology extends Built {
   }
 
   override switch(...said: readonly unknown[]): Built {
-    const pauses = said.map(String);
+    const [pauses, options] = Array.isArray(said[0])
+      ? [said[0].map(String), said[1] as object | undefined]
+      : [said.map(String), {}];
     const { nets, edges } = this.spec;
     if (edges.length === 0) refuse(SentenceError, "switch()", refusals.switchBeforeTeach);
     if (pauses.length === 0) refuse(SentenceError, "switch()", refusals.switchNobody);
-    const paused = this.pausing({ pauses });
+    const paused = this.pausing({ pauses, ...options });
     const roles = rolesOf(nets.map(({ id }) => id), edges, pauses);
     if (!Object.values(roles).includes("student")) refuse(MissingRoleError, "switch()", refusals.switchAlone);
     return new Built({ ...paused, spec: { ...paused.spec, nets: freshRoles(nets, roles) } });

@@ -34,7 +34,7 @@ export type Verb = typeof verbOrder[number];
 /** Fills in a verb's options, and what options it has beside those that are filled in; `undefined` for any. */
 const options = {
   branches: [same, undefined],
-  mutual: [mutualOptions, []],
+  mutual: [mutualOptions, ["teacherWeight"]],
   ensemble: [ensembleOptions, []],
   use: [same, undefined],
   diversify: [diversifyOptions, []],

@@ -67,6 +67,7 @@ export function lower(pipeline: AnyPipeline): LossGraph {
   );
   const graph = mergeGraphs(once([{ terms: fromLabels(site, said, normal.methods) }, ...said]));
   checkNames(site, graph);
+  checkPauses(graph);
   return graph;
 }
 
@@ -115,6 +116,16 @@ function checkNames(site: Site, { terms, aux }: LossGraph): void {
       );
     }
   }
+}
+
+/** Refuses a pause of a net that learns from no term: there would be nothing to pause. */
+function checkPauses({ terms, switches }: LossGraph): void {
+  const idle = switches.find(({ pauses }) => !terms.some(({ learners }) => learners.includes(pauses)));
+  if (idle === undefined) return;
+  throw new SentenceError(
+    `Cannot lower switch(): it pauses nets that learn, got ${idle.pauses}, whom nobody teaches. ` +
+      `Add an edge that ends at it, or leave switch() out.`,
+  );
 }
 
 function strangerIn(loss: Value, nets: ReadonlySet<string>): string | undefined {

@@ -14,4 +14,5 @@
 export { dml, type DmlNeeds } from "./dml.ts";
 export { ffsd, ffsdDefaults, type FfsdNeeds, type FfsdOptions } from "./ffsd.ts";
 export { kd, type KdNeeds, type KdOptions } from "./kd.ts";
+export { switokd, type SwitokdNeeds, type SwitokdOptions } from "./switokd.ts";
 export { vanilla, type VanillaNeeds } from "./vanilla.ts";

@@ -9,7 +9,7 @@ import { DivergenceError, SentenceError } from "../../dsl/errors.ts";
 import type { Spec, TrainSpec } from "../../dsl/spec.ts";
 import { type Metrics, MetricsCounter } from "./metrics.ts";
 import { rateFactor, weightIn } from "./schedule.ts";
-import type { Session, StepFeed } from "./session.ts";
+import type { Session, StepFeed, StepResult } from "./session.ts";
 import {
   checkResume,
   type Position,
@@ -28,6 +28,8 @@ export interface EpochRecord {
   readonly terms: Readonly<Record<string, number>>;
   /** Share of steps in which each group paused; only groups that can. */
   readonly paused: Readonly<Record<string, number>>;
+  /** Mean over the epoch's steps of every watched number: of a switch's `expert`, the share of expert batches. */
+  readonly watched?: Readonly<Record<string, number>>;
   /** Top-1 and top-5 on the validation images, or on the held-out ones where no validation part was split off. */
   readonly metrics: Metrics;
   /** Wall time of training and of evaluation. */
@@ -42,6 +44,8 @@ export type FitEvent =
     readonly step: number;
     readonly steps: number;
     readonly images: number;
+    /** Every watched number of this step. */
+    readonly watched: Readonly<Record<string, number>>;
   }
   | { readonly kind: "epoch"; readonly record: EpochRecord }
   | { readonly kind: "note"; readonly text: string };
@@ -103,8 +107,9 @@ export async function fit(input: FitInput): Promise<FitResult> {
         await restoreSnapshot(session, last);
         throw diverged(bad, run);
       }
-      run.count(result.terms, result.paused, batch.count);
-      report({ kind: "step", epoch: run.epoch, step: run.step, steps, images: batch.count });
+      run.count(result, batch.count);
+      const { watched } = result;
+      report({ kind: "step", epoch: run.epoch, step: run.step, steps, images: batch.count, watched });
       if (input.signal?.aborted) {
         return { history: run.history, stopped: true, snapshot: await takeSnapshot(session, run.position()) };
       }
@@ -181,6 +186,7 @@ class Run {
   step: number;
   #totals: Record<string, number>;
   #paused: Record<string, number>;
+  #watched: Record<string, number>;
   #seen: number;
 
   constructor(input: FitInput) {
@@ -191,6 +197,7 @@ class Run {
     this.step = from?.step ?? 0;
     this.#totals = { ...from?.totals };
     this.#paused = { ...from?.paused };
+    this.#watched = { ...from?.watched };
     this.#seen = from?.seen ?? 0;
   }
 
@@ -202,8 +209,9 @@ class Run {
     return { seed: train.seed, batch: train.batch, views: Math.max(0, ...views) + 1 };
   }
 
-  count(terms: Readonly<Record<string, number>>, paused: readonly string[], images: number): void {
+  count({ terms, paused, watched }: StepResult, images: number): void {
     for (const [name, value] of Object.entries(terms)) this.#totals[name] = (this.#totals[name] ?? 0) + value;
+    for (const [name, value] of Object.entries(watched)) this.#watched[name] = (this.#watched[name] ?? 0) + value;
     for (const { pauses } of this.#input.session.compiled.plan.graph.switches) {
       this.#paused[pauses] = (this.#paused[pauses] ?? 0) + Number(paused.includes(pauses));
     }
@@ -214,13 +222,21 @@ class Run {
   finish(metrics: Metrics, seconds: EpochRecord["seconds"]): EpochRecord {
     const mean = (totals: Record<string, number>): Record<string, number> =>
       Object.fromEntries(Object.entries(totals).map(([name, total]) => [name, total / this.step]));
-    const record = { epoch: this.epoch, terms: mean(this.#totals), paused: mean(this.#paused), metrics, seconds };
+    const record: EpochRecord = {
+      epoch: this.epoch,
+      terms: mean(this.#totals),
+      paused: mean(this.#paused),
+      ...(Object.keys(this.#watched).length === 0 ? {} : { watched: mean(this.#watched) }),
+      metrics,
+      seconds,
+    };
     this.history.push(record);
     this.epoch++;
     this.step = 0;
     this.#seen = 0;
     this.#totals = {};
     this.#paused = {};
+    this.#watched = {};
     return record;
   }
 
@@ -235,6 +251,7 @@ class Run {
       step: this.step,
       totals: { ...this.#totals },
       paused: { ...this.#paused },
+      ...(Object.keys(this.#watched).length === 0 ? {} : { watched: { ...this.#watched } }),
       images: imagesPerEpoch(data),
       seen: this.#seen,
       measured: {},

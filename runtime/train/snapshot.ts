@@ -30,6 +30,8 @@ export interface Position {
   readonly totals: Readonly<Record<string, number>>;
   /** Steps among them in which each group paused. */
   readonly paused: Readonly<Record<string, number>>;
+  /** Sums of the watched numbers over those steps; absent where nothing is watched. */
+  readonly watched?: Readonly<Record<string, number>>;
   /** Number of training images, which decides what each batch holds; absent before the first step. */
   readonly images?: number;
   /** Images seen in those steps. */
