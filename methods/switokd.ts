@@ -17,7 +17,7 @@ export interface SwitokdOptions extends Omit<SwitchOptions, "temperature"> {
   readonly temperature?: number;
   /** Factor α of the divergences that a student learns; 1. */
   readonly studentWeight?: Weight;
-  /** Factor β of the divergences that a teacher learns; 1. */
+  /** Factor β of the divergences that a teacher learns; `studentWeight` unless said. */
   readonly teacherWeight?: Weight;
 }
 
@@ -51,16 +51,17 @@ export type SwitokdNeeds = { readonly teacher: never; readonly student: never };
  * statistics of a paused teacher go on moving.
  */
 export function switokd(options: SwitokdOptions = {}): Method<SwitokdNeeds, never> {
-  const { temperature = 1, studentWeight = 1, teacherWeight = 1 } = options;
+  const { temperature = 1, studentWeight = 1, teacherWeight } = options;
+  const beta = teacherWeight === undefined ? {} : { teacherWeight };
   const { onlyIfBetter = switchDefaults.onlyIfBetter, asReleased = switchDefaults.asReleased } = options;
-  const mutual = mutualOptions({ temperature, target: "sum", weight: studentWeight, teacherWeight });
+  const mutual = mutualOptions({ temperature, target: "sum", weight: studentWeight, ...beta });
   const pausing = switchOptions({ onlyIfBetter, asReleased });
   const clauses = Object.entries({ mutual, switch: pausing }).map(([verb, said]): Clause =>
     Object.freeze({ verb, options: frozenOptions(said, `switokd() as ${verb}()`) })
   );
   return method(
     "switokd",
-    frozenOptions({ temperature, studentWeight, teacherWeight, onlyIfBetter, asReleased }, "switokd()"),
+    frozenOptions({ temperature, studentWeight, ...beta, onlyIfBetter, asReleased }, "switokd()"),
     { needs: { teacher: [], student: [] }, clauses },
     (site) => mergeGraphs([lowerMutual({ ...site, clauses }, mutual), lowerSwitch({ ...site, clauses })]),
   );

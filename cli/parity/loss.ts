@@ -7,6 +7,7 @@
 import type { Backend, Numbers } from "../../runtime/backend/backend.ts";
 import { ffsdModules } from "./adapters/ffsd_modules.ts";
 import { plainLosses } from "./adapters/losses.ts";
+import { switokdLosses } from "./adapters/switokd_losses.ts";
 import { tensorOf } from "./files.ts";
 import { inputNamed, type LossAdapter, type LossReplay } from "./loss_adapter.ts";
 import type { LossCase, LossFiles } from "./loss_format.ts";
@@ -14,7 +15,9 @@ import { runProbe } from "./probe.ts";
 import { largestError, type Outcome, Report } from "./report.ts";
 import { EXACT, FIRST } from "./rules.ts";
 
-const adapters: ReadonlyMap<string, LossAdapter> = new Map(Object.entries({ ...plainLosses, ...ffsdModules }));
+const adapters: ReadonlyMap<string, LossAdapter> = new Map(
+  Object.entries({ ...plainLosses, ...ffsdModules, ...switokdLosses }),
+);
 
 /** Computes a loss case on a backend. */
 export async function compareLoss(files: LossFiles, backend: Backend): Promise<Outcome> {
@@ -90,6 +93,7 @@ function compareLosses(
   for (const [name, value] of Object.entries(recorded.scalars)) {
     const source = replay.scalars?.[name];
     if (source === undefined) report.fail(`scalar ${name} does not exist here`);
+    else if (typeof value === "string") report.same(`scalar ${name}`, replay.words?.[name]?.(weighted(source)), value);
     else compare(`scalar ${name}`, weighted(source), value, recorded.scalars_f64?.[name]);
   }
 }

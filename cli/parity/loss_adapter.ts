@@ -20,6 +20,8 @@ export interface LossReplay {
   readonly losses: Readonly<Record<string, { readonly value: Value; readonly factor: number }>>;
   /** Recorded scalars that are one of the losses, times its factor. */
   readonly scalars?: Readonly<Record<string, string>>;
+  /** Recorded scalars that are words: the word of a number. */
+  readonly words?: Readonly<Record<string, (value: number) => string>>;
   /** Values behind the recorded results `out/…`. */
   readonly outputs?: Readonly<Record<string, Value>>;
   /** Recorded input that holds the labels. */

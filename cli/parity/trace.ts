@@ -142,7 +142,9 @@ class Comparison {
   /** Groups that do not pause update in the order of the recorded optimizers, from one forward. */
   #order(compiled: Compiled, resting: readonly string[]): void {
     const steps = this.#trace.grads_iteration_1.map(({ optimizer }) => optimizer);
-    const groups = compiled.plan.groups.filter(({ id }) => compiled.optimizers[id] !== undefined && !resting.includes(id));
+    const groups = compiled.plan.groups.filter(({ id }) =>
+      compiled.optimizers[id] !== undefined && !resting.includes(id)
+    );
     const order = groups.map(({ id }) => this.#replay.optimizers[id]).filter((name, i, all) => name !== all[i - 1]);
     this.report.same("order of optimizer steps", order, steps);
     this.report.same("forwards before the first update", new Set(groups.map(({ phase }) => phase)).size, 1);

@@ -7,6 +7,7 @@
 import { type Batch, imagesPerEpoch, type OpenDataset, type SplitName } from "../../dsl/data.ts";
 import { DivergenceError, SentenceError } from "../../dsl/errors.ts";
 import type { Spec, TrainSpec } from "../../dsl/spec.ts";
+import { diverged, notFinite, outgrown } from "./divergence.ts";
 import { type Metrics, MetricsCounter } from "./metrics.ts";
 import { rateFactor, weightIn } from "./schedule.ts";
 import type { Session, StepFeed, StepResult } from "./session.ts";
@@ -287,32 +288,4 @@ function stepFeed({ session, train }: FitInput, run: Run, batch: Batch, steps: n
     weights: Object.fromEntries(Object.entries(weights).map(([term, w]) => [term, weightIn(w, run.epoch, {})])),
     rates: Object.fromEntries(Object.entries(optimizers).map(([group, o]) => [group, o.learningRate * factor])),
   };
-}
-
-function diverged([term, value]: readonly [string, number], run: Run): DivergenceError {
-  const [member] = term.split("/");
-  return new DivergenceError(
-    `Cannot go on training ${member}: every loss is a finite number, got ${value} for ${term} in epoch ${run.epoch}, ` +
-      `step ${run.step + 1}. ${whatIsKept(run)}`,
-  );
-}
-
-/** A tensor of state that holds something else than finite numbers: the last step of an epoch shows in no loss. */
-function notFinite(tensors: Snapshot["tensors"]): string | undefined {
-  return Object.entries(tensors).find(([, { data }]) => data.some((value) => !Number.isFinite(value)))?.[0];
-}
-
-function outgrown(name: string, run: Run): DivergenceError {
-  const [member] = name.split("/");
-  return new DivergenceError(
-    `Cannot go on training ${member}: every weight is a finite number, got another in ${name} after epoch ${run.epoch}, ` +
-      `step ${run.step}. ${whatIsKept(run)}`,
-  );
-}
-
-function whatIsKept(run: Run): string {
-  const kept = run.history.length > 0
-    ? "The weights of the last finished epoch are kept"
-    : "No epoch was finished, so nothing learned is lost";
-  return `${kept}; try a smaller learning rate or a warm-up.`;
 }

@@ -92,11 +92,6 @@ Deno.test("a term may name nets and modules of the sentence only", () => {
 
 Deno.test("no verb silently does nothing: what this version cannot lower it refuses with a next step", () => {
   assertThrows(() => cohort(resnet8, 2).ensemble("minLogit").lower(), SentenceError, "Cannot lower ensemble(): ");
-  assertThrows(
-    () => teacher(resnet20).student(resnet8).mutual().switch().lower(),
-    SentenceError,
-    "Cannot lower switch(): ",
-  );
   assertThrows(() => branches(resnet8, 2, { from: "layer2" }).lower(), SentenceError, "Cannot lower branches(): ");
 });
 
