@@ -122,6 +122,10 @@ function graphSections(graph: LossGraph): readonly string[] {
         optimizer === undefined ? "" : settings(optimizer),
       ]),
     ),
+    section(
+      "Further optimizers",
+      (graph.groups ?? []).map(({ id, of, optimizer = {} }) => [id, `of ${of}`, settings(optimizer)]),
+    ),
     section("Evaluated beside the members", graph.heads.map(({ name }) => [name])),
     section("Watched", graph.watches.map(({ name }) => [name])),
     section("Switches", graph.switches.map(({ pauses }) => [`${pauses} pauses where its rule holds`])),
@@ -176,12 +180,14 @@ function netsOnly({ nets }: Spec): string {
 
 /** Nets are boxes, modules hexagons; an arrow goes from what a term reads to whom it teaches. */
 function flowchart(spec: Spec, graph: LossGraph): string {
+  const base = new Map((graph.groups ?? []).map(({ id, of }) => [id, of]));
+  const terms = graph.terms.map((term) => ({ ...term, learners: term.learners.map((id) => base.get(id) ?? id) }));
   const groupOf = new Map(graph.aux.map(({ id, group }) => [id, group]));
   const lines = ["labels([labels])"];
   for (const { id, arch, role } of spec.nets) lines.push(`${id}["${id}: ${arch} (${role})"]`);
   for (const { id, group } of graph.aux) if (id === group) lines.push(`${id}{{${id}}}`);
   const arrows = new Map<string, string[]>();
-  for (const term of graph.terms) {
+  for (const term of terms) {
     for (const learner of term.learners) {
       for (const source of sourcesOf(term, groupOf)) {
         const names = arrows.get(`${source} ${learner}`) ?? [];

@@ -66,6 +66,19 @@ export interface OptimizerOverride {
   readonly weightDecay?: number;
 }
 
+/**
+ * A further optimizer of parameters that a group has already: it updates them in another phase, with a rate and slots of
+ * its own. Terms name it as a learner as they would the group.
+ */
+export interface FurtherGroup {
+  /** Name of the group that updates. */
+  readonly id: string;
+  /** Group whose parameters it updates. */
+  readonly of: string;
+  /** Where its optimizer differs from the run's. */
+  readonly optimizer?: OptimizerOverride;
+}
+
 /** Skips the backward pass and the update of a group in batches where `when` is above zero. */
 export interface Switch {
   /** Parameter group that pauses. */
@@ -107,6 +120,8 @@ export interface LossGraph {
   readonly watches: readonly Watch[];
   /** Classifiers beside the members. */
   readonly heads: readonly Head[];
+  /** Further optimizers of groups; none unless said. */
+  readonly groups?: readonly FurtherGroup[];
   /** Groups in order of update, phase by phase; every learner once. */
   readonly phases: readonly (readonly string[])[];
 }
@@ -137,6 +152,7 @@ export function mergeGraphs(graphs: readonly Partial<LossGraph>[]): LossGraph {
   unique("term", terms.map((term) => term.name));
   unique("module", aux.map((module) => module.id));
   unique("head", heads.map((head) => head.name));
+  const groups = all((graph) => graph.groups);
   const said = graphs.flatMap((graph) => graph.phases ?? []);
   const listed = new Set(said.flat());
   const rest = [...new Set(terms.flatMap((term) => term.learners))].filter((learner) => !listed.has(learner));
@@ -152,6 +168,7 @@ export function mergeGraphs(graphs: readonly Partial<LossGraph>[]): LossGraph {
     switches: all((graph) => graph.switches),
     watches: all((graph) => graph.watches),
     heads,
+    ...(groups.length === 0 ? {} : { groups }),
     phases: Object.freeze(phases.map((phase) => Object.freeze([...phase]))),
   });
 }

@@ -104,9 +104,12 @@ function once(graphs: readonly Partial<LossGraph>[]): readonly Partial<LossGraph
 }
 
 /** Refuses a term whose learner or net the sentence lacks: `loss()` and outside methods may name anything. */
-function checkNames(site: Site, { terms, aux }: LossGraph): void {
+function checkNames(site: Site, { terms, aux, groups: further = [] }: LossGraph): void {
   const nets = new Set([...site.members, ...aux].map(({ id }) => id));
-  const groups = new Set([...site.members.map(({ id }) => id), ...aux.map(({ group }) => group)]);
+  const groups = new Set([...site.members.map(({ id }) => id), ...[
+    ...aux.map(({ group }) => group),
+    ...further.map(({ id }) => id),
+  ]]);
   for (const { name, learners, loss } of terms) {
     const stranger = learners.find((id) => !groups.has(id)) ?? strangerIn(loss, nets);
     if (stranger !== undefined) {

@@ -11,6 +11,7 @@
  * @module
  */
 
+export { afd, afdDefaults, type AfdNeeds, type AfdOptions } from "./afd.ts";
 export { dml, type DmlNeeds } from "./dml.ts";
 export { ffsd, ffsdDefaults, type FfsdNeeds, type FfsdOptions } from "./ffsd.ts";
 export { kd, type KdNeeds, type KdOptions } from "./kd.ts";

@@ -5,7 +5,7 @@
  */
 
 import { type Batch, imagesPerEpoch, type OpenDataset, type SplitName } from "../../dsl/data.ts";
-import { DivergenceError, SentenceError } from "../../dsl/errors.ts";
+import { SentenceError } from "../../dsl/errors.ts";
 import type { Spec, TrainSpec } from "../../dsl/spec.ts";
 import { diverged, notFinite, outgrown } from "./divergence.ts";
 import { type Metrics, MetricsCounter } from "./metrics.ts";

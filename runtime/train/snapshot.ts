@@ -136,11 +136,12 @@ function graphDifferences(saved: LossGraph, here: LossGraph): string[] {
     if (own === undefined) return [`term ${name} is not known here`];
     return equalJson(own, other) ? [] : [`term ${name} is another one`];
   });
-  const parts = ["aux", "switches", "heads", "phases"] as const;
+  const parts = ["aux", "switches", "heads", "groups", "phases"] as const;
   const what = {
     aux: "the modules are",
     switches: "the switches are",
     heads: "the heads are",
+    groups: "the further optimizers are",
     phases: "the phases are",
   };
   return [...terms, ...parts.flatMap((part) => (equalJson(saved[part], here[part]) ? [] : [`${what[part]} others`]))];
