@@ -37,7 +37,7 @@ import {
   withLimit,
 } from "./datasets/mod.ts";
 import { fromRecorded } from "./datasets/recorded.ts";
-import { afd, dml, ffsd, kd, switokd, vanilla } from "./methods/mod.ts";
+import { afd, amln, dml, ffsd, kd, switokd, vanilla } from "./methods/mod.ts";
 import type { RunFlags } from "./runtime/train/flags.ts";
 import { runProgram } from "./runtime/train/run.ts";
 import type { TrainResult } from "./runtime/train/train.ts";
@@ -182,7 +182,7 @@ export function rebind(pipeline: AnyPipeline, flags: Rebinding = {}): Pipeline<K
  * ```
  */
 export const builtins: Values = Object.freeze({
-  methods: Object.freeze({ afd, dml, ffsd, kd, switokd, vanilla }),
+  methods: Object.freeze({ afd, amln, dml, ffsd, kd, switokd, vanilla }),
   datasets: Object.freeze({
     digits: again(digits),
     fashion_mnist: again(fashionMnist),

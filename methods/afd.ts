@@ -4,15 +4,15 @@
  * @module
  */
 
+import { deceive, discriminatorStages, tellApart } from "../dsl/adversarial.ts";
 import type { Stage } from "../dsl/arch.ts";
 import { MissingRoleError, UnknownSpotError } from "../dsl/errors.ts";
-import { add, apply, square, sub, sumPerSample } from "../dsl/expr.ts";
 import type { Aux, FurtherGroup, LossGraph, Term, Weight } from "../dsl/graph.ts";
 import { frozenOptions } from "../dsl/json.ts";
-import { conv, globalPool, linear, relu } from "../dsl/layers.ts";
+import { conv } from "../dsl/layers.ts";
 import { term } from "../dsl/losses.ts";
 import { type Member, type Method, method } from "../dsl/method.ts";
-import { run, stop, tap, type Value } from "../dsl/value.ts";
+import { run, tap, type Value } from "../dsl/value.ts";
 import { lowerMutual } from "../dsl/verbs/mutual.ts";
 import { requireNotNegative, requirePositive, requireWeight } from "../dsl/verbs/options.ts";
 
@@ -55,8 +55,7 @@ export type AfdNeeds = { readonly peer: never };
  * before i, of two nets the other. Where nets differ in channels, the module `i_transfer`, part of net i, is a 1×1
  * convolution T_i to the smallest number among them; elsewhere T_i(F) = F.
  *
- * D is 3×3 convolution, ReLU, 3×3 of stride 2, ReLU, global pool, classifier with one output, sigmoid, so that maps may
- * differ in size; F_i [B, C, H, W] is net i's map at `at`.
+ * D is made of {@linkcode discriminatorStages} and takes maps of any size; F_i [B, C, H, W] is net i's map at `at`.
  *
  * @throws {OptionError} If an option is outside its range.
  * @throws {MissingRoleError} If there are fewer than two peers (when lowered).
@@ -72,8 +71,7 @@ export type AfdNeeds = { readonly peer: never };
  *
  * Source: Chung, Park, Kim, Kwak 2020, "Feature-map-level Online Adversarial Knowledge Distillation". Its code was not
  * at hand: losses and order follow notes on the paper, T, rate and weight decay are from memory, and the design of the
- * discriminator is this project's (no batch norm, since it sees maps of two nets in one step). Running statistics move
- * with the forward of each phase.
+ * discriminator is this project's. Running statistics move with the forward of each phase.
  */
 export function afd(options: AfdOptions = {}): Method<AfdNeeds, never> {
   const settings = { ...afdDefaults, ...options };
@@ -102,7 +100,7 @@ export function afd(options: AfdOptions = {}): Method<AfdNeeds, never> {
         Object.freeze({
           id: `${id}_discriminator`,
           group: `${id}_discriminator`,
-          stages: discriminator(settings.width),
+          stages: discriminatorStages(settings.width),
           optimizer,
         }),
       ]),
@@ -117,16 +115,10 @@ export function afd(options: AfdOptions = {}): Method<AfdNeeds, never> {
 
 /** What a net and its discriminator learn from each other. */
 function played({ id }: Member, own: Value<"map">, source: Value<"map">): readonly Term[] {
-  const judged = (map: Value<"map">): Value<"vector"> =>
-    apply("sigmoid", run(`${id}_discriminator`, "vector", { to: "score", input: map }));
-  const far = (score: Value<"vector">, from: number): Value<"sample"> => sumPerSample(square(sub(score, from)));
+  const judge = `${id}_discriminator`;
   return [
-    term(`${id}/adversarial`, [`${id}_adversarial`], far(judged(own), 1)),
-    term(
-      `${id}_discriminator/ls_gan`,
-      [`${id}_discriminator`],
-      add(far(judged(stop(source)), 1), far(judged(stop(own)), 0)),
-    ),
+    term(`${id}/adversarial`, [`${id}_adversarial`], deceive(judge, own, "leastSquares")),
+    term(`${judge}/ls_gan`, [judge], tellApart(judge, source, own, "leastSquares")),
   ];
 }
 
@@ -138,14 +130,6 @@ function mapOf(peer: Member, at: string | undefined, transferred: boolean): Valu
 function transfer(channels: number): readonly Stage[] {
   return Object.freeze([
     Object.freeze({ spot: "map", layers: Object.freeze([conv("conv", channels, { kernel: 1 })]) }),
-  ]);
-}
-
-function discriminator(width: number): readonly Stage[] {
-  const convolved = [conv("conv1", width, { bias: true }), relu, conv("conv2", width, { stride: 2, bias: true }), relu];
-  return Object.freeze([
-    Object.freeze({ spot: "embedding", layers: Object.freeze([...convolved, globalPool]) }),
-    Object.freeze({ spot: "score", layers: Object.freeze([linear("fc", 1)]) }),
   ]);
 }
 

@@ -12,6 +12,7 @@
  */
 
 export { afd, afdDefaults, type AfdNeeds, type AfdOptions } from "./afd.ts";
+export { amln, amlnDefaults, type AmlnNeeds, type AmlnOptions } from "./amln.ts";
 export { dml, type DmlNeeds } from "./dml.ts";
 export { ffsd, ffsdDefaults, type FfsdNeeds, type FfsdOptions } from "./ffsd.ts";
 export { kd, type KdNeeds, type KdOptions } from "./kd.ts";
