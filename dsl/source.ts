@@ -22,6 +22,9 @@ export function clauseSource({ verb, method, options }: Clause): string {
   const word = positional[verb];
   const { [word ?? ""]: first, pauses, ...rest } = options;
   if (first !== undefined) return `${verb}(${[literal(first), objectSource(rest)].filter(Boolean).join(", ")})`;
+  if (Array.isArray(pauses) && pauses.every((id) => /^peer\d+$/.test(String(id)))) {
+    return `${verb}(${objectSource({ pauses, ...rest })})`;
+  }
   const paused = Array.isArray(pauses) && !pauses.includes("teacher") ? pauses.map(literal) : [];
   return `${verb}(${[...paused, objectSource(rest)].filter(Boolean).join(", ")})`;
 }

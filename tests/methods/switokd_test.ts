@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
+  cohort,
   type LossGraph,
   normalize,
   OptionError,
@@ -191,3 +192,22 @@ function lossOf({ terms }: Partial<LossGraph>, name: string): Value {
 function watched({ watches }: LossGraph, name: string): string {
   return printed(watches.find((watch) => watch.name === name)!.value);
 }
+
+Deno.test("switch() pauses named peers of a cohort, so that it goes with FFSD", () => {
+  const graph = cohort([resnet20, resnet8, resnet8]).leader().fuse().selfDistill().switch({ pauses: ["peer0"] })
+    .lower();
+  assertEquals(graph.switches.map(({ pauses, when }) => [pauses, reach(when).cut]), [["peer0", ["peer0", "peer1"]]]);
+  const without = cohort([resnet20, resnet8, resnet8]).leader().fuse().selfDistill().lower();
+  assertEquals(graph.terms, without.terms);
+  assertEquals(graph.phases, without.phases);
+  assertThrows(
+    () => cohort(resnet8, 2).switch({ pauses: ["peer0", "peer1"] }),
+    SentenceError,
+    "switch() leaves at least one peer to be a student: name fewer of them",
+  );
+  assertThrows(
+    () => cohort(resnet8, 2).switch({ pauses: ["peer7"] }),
+    SentenceError,
+    "switch() pauses nets that teach: 'peer7' teaches nobody",
+  );
+});
