@@ -32,6 +32,7 @@ const tools: Readonly<Record<string, () => Promise<Pick<CommandModule, "run">>>>
   scaling: () => import("./bench/scaling.ts"),
   errors: () => import("./bench/errors.ts"),
   loader: () => import("./bench/loader.ts"),
+  switch: () => import("./bench/switch.ts"),
 };
 
 /** What a bench prints with `--json`: the keys of the PyTorch side of the comparison. */
@@ -72,7 +73,8 @@ export async function run(args: readonly string[], context: CommandContext): Pro
       "Time training steps: `step` is one net alone, `ffsd` two students and a leader with all modules of FFSD, `dml`\n" +
         "two students that imitate each other.\n" +
         "`compare` times both beside PyTorch, `kernels` every kernel of a step beside what the machine can do,\n" +
-        "`scaling` batches and cohorts of several sizes; `errors` measures the kernels' rounding errors.\n" +
+        "`scaling` batches and cohorts of several sizes, `switch` what a teacher that pauses saves; `errors` measures the\n" +
+        "kernels' rounding errors.\n" +
         "Each has a --help of its own. One step warms up; copying the batch in and reading the losses count.",
     )
     .arguments("<what:string>")

@@ -193,6 +193,12 @@ class Built implements AnyPipeline {
 
   switch(...said: readonly unknown[]): Built {
     this.#once("switch");
+    const named = (said[0] as { readonly pauses?: unknown } | undefined)?.pauses;
+    const peers = this.spec.nets.filter(({ role }) => role === "peer").map(({ id }) => id);
+    if (Array.isArray(named) && named.length > 0 && peers.length > 0) {
+      if (peers.every((id) => named.includes(id))) refuse(SentenceError, "switch()", refusals.switchAll);
+      return this.pausing(said[0]!);
+    }
     const teachers = this.spec.nets.filter(({ role }) => role === "teacher").map(({ id }) => id);
     if (teachers.length === 0 || !this.spec.nets.some(({ role }) => role === "student")) {
       refuse(MissingRoleError, "switch()", refusals.switchAlone);
@@ -203,10 +209,11 @@ class Built implements AnyPipeline {
   /** Records whom a switch pauses. */
   pausing(options: { readonly pauses?: unknown }): Built {
     this.#once("switch");
-    const { edges } = this.spec;
+    const { edges, nets } = this.spec;
     for (const id of Array.isArray(options.pauses) ? options.pauses.map(String) : []) {
-      // Without edges the shorthand speaks, whose teacher teaches its student.
-      const teaches = edges.length === 0 ? id === "teacher" : edges.some(([from]) => from === id);
+      // Without edges a shorthand speaks: a teacher teaches its student, peers each other.
+      const role = nets.find((net) => net.id === id)?.role;
+      const teaches = edges.length === 0 ? role === "teacher" || role === "peer" : edges.some(([from]) => from === id);
       if (!teaches) refuse(SentenceError, `switch("${id}")`, idlePause(id));
     }
     return this.#say("switch", options);
@@ -276,11 +283,13 @@ class BuiltTopology extends Built {
   }
 
   override switch(...said: readonly unknown[]): Built {
-    const pauses = said.map(String);
+    const [pauses, options] = Array.isArray(said[0])
+      ? [said[0].map(String), said[1] as object | undefined]
+      : [said.map(String), {}];
     const { nets, edges } = this.spec;
     if (edges.length === 0) refuse(SentenceError, "switch()", refusals.switchBeforeTeach);
     if (pauses.length === 0) refuse(SentenceError, "switch()", refusals.switchNobody);
-    const paused = this.pausing({ pauses });
+    const paused = this.pausing({ pauses, ...options });
     const roles = rolesOf(nets.map(({ id }) => id), edges, pauses);
     if (!Object.values(roles).includes("student")) refuse(MissingRoleError, "switch()", refusals.switchAlone);
     return new Built({ ...paused, spec: { ...paused.spec, nets: freshRoles(nets, roles) } });

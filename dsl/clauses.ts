@@ -35,7 +35,7 @@ export type Verb = typeof verbOrder[number];
 /** Fills in a verb's options, and what options it has beside those that are filled in; `undefined` for any. */
 const options = {
   branches: [branchesOptions, ["from", "leader"]],
-  mutual: [mutualOptions, []],
+  mutual: [mutualOptions, ["teacherWeight"]],
   ensemble: [ensembleOptions, ["per", "measureOn"]],
   use: [same, undefined],
   diversify: [diversifyOptions, []],

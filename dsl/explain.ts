@@ -130,6 +130,10 @@ function graphSections(graph: LossGraph): readonly string[] {
         optimizer === undefined ? "" : settings(optimizer),
       ]),
     ),
+    section(
+      "Further optimizers",
+      (graph.groups ?? []).map(({ id, of, optimizer = {} }) => [id, `of ${of}`, settings(optimizer)]),
+    ),
     section("Evaluated beside the members", graph.heads.map(({ name }) => [name])),
     section("Watched", graph.watches.map(({ name }) => [name])),
     section(
@@ -194,6 +198,8 @@ function netsOnly({ nets }: Spec): string {
  */
 function flowchart(spec: Spec, graph: LossGraph): string {
   const { trunks = [] } = graph;
+  const base = new Map((graph.groups ?? []).map(({ id, of }) => [id, of]));
+  const terms = graph.terms.map((term) => ({ ...term, learners: term.learners.map((id) => base.get(id) ?? id) }));
   const groupOf = new Map(graph.aux.map(({ id, group }) => [id, group]));
   const lines = ["labels([labels])"];
   for (const { id, arch, role } of spec.nets) lines.push(`${id}["${id}: ${arch} (${role})"]`);
@@ -202,7 +208,7 @@ function flowchart(spec: Spec, graph: LossGraph): string {
     lines.push(`${id}[["${id}: up to ${from}"]]`, `${id} --- ${nets.join(" & ")}`);
   }
   const arrows = new Map<string, string[]>();
-  for (const term of graph.terms.map((said) => ({ ...said, learners: drawnAt(said, trunks) }))) {
+  for (const term of terms.map((said) => ({ ...said, learners: drawnAt(said, trunks) }))) {
     for (const learner of term.learners) {
       for (const source of sourcesOf(term, groupOf)) {
         const names = arrows.get(`${source} ${learner}`) ?? [];

@@ -69,6 +69,19 @@ export interface OptimizerOverride {
   readonly weightDecay?: number;
 }
 
+/**
+ * A further optimizer of parameters that a group has already: it updates them in another phase, with a rate and slots of
+ * its own. Terms name it as a learner as they would the group.
+ */
+export interface FurtherGroup {
+  /** Name of the group that updates. */
+  readonly id: string;
+  /** Group whose parameters it updates. */
+  readonly of: string;
+  /** Where its optimizer differs from the run's. */
+  readonly optimizer?: OptimizerOverride;
+}
+
 /** Skips the backward pass and the update of a group in batches where `when` is above zero. */
 export interface Switch {
   /** Parameter group that pauses. */
@@ -180,6 +193,8 @@ export interface LossGraph {
   readonly measures?: readonly Measure[];
   /** Classifiers beside the members. */
   readonly heads: readonly Head[];
+  /** Further optimizers of groups; none unless said. */
+  readonly groups?: readonly FurtherGroup[];
   /** Groups in order of update, phase by phase; every learner once. */
   readonly phases: readonly (readonly string[])[];
   /** Stages that nets share; absent where every net stands alone. */
@@ -227,6 +242,7 @@ export function mergeGraphs(graphs: readonly Partial<LossGraph>[]): LossGraph {
   ];
   unique("stage", stages.map((stage) => stage.name));
   unique("kept tensor", state.map((tensor) => tensor.name));
+  const groups = all((graph) => graph.groups);
   const said = graphs.flatMap((graph) => graph.phases ?? []);
   const listed = new Set(said.flat());
   const rest = [...new Set(terms.flatMap((term) => term.learners))].filter((learner) => !listed.has(learner));
@@ -243,6 +259,7 @@ export function mergeGraphs(graphs: readonly Partial<LossGraph>[]): LossGraph {
     watches: all((graph) => graph.watches),
     ...(measures.length === 0 ? {} : { measures }),
     heads,
+    ...(groups.length === 0 ? {} : { groups }),
     phases: Object.freeze(phases.map((phase) => Object.freeze([...phase]))),
     ...trunksOf(all((graph) => graph.trunks)),
     ...(stages.length === 0 ? {} : { stages }),

@@ -108,8 +108,11 @@ export type MayEnsemble<K extends Known> = "peer" extends keyof K["taps"]
   : Refused<typeof refusals.ensembleAlone>;
 /** Guard of `mutual()`: a net alone has nobody to learn from. */
 export type MayMutual<K extends Known> = K["size"] extends 1 ? Refused<typeof refusals.mutualAlone> : Once<K, "mutual">;
-/** Guard of `switch()` on teacher and student. */
-export type MaySwitch<K extends Known> = "teacher" extends keyof K["taps"]
+/** Guard of `switch()`: on teacher and student, or on peers of which it names some. */
+export type MaySwitch<K extends Known, Paused extends string = never> = [Paused] extends [never] ? MayPauseTeacher<K>
+  : "peer" extends keyof K["taps"] ? Once<K, "switch">
+  : MayPauseTeacher<K>;
+type MayPauseTeacher<K extends Known> = "teacher" extends keyof K["taps"]
   ? "student" extends keyof K["taps"] ? Once<K, "switch"> : Refused<typeof refusals.switchAlone>
   : Refused<typeof refusals.switchAlone>;
 

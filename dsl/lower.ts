@@ -64,6 +64,7 @@ export function lower(pipeline: AnyPipeline): LossGraph {
   );
   const graph = joinBranches(mergeGraphs(once([{ terms: fromLabels(site, said, normal.methods) }, ...said])));
   checkNames(site, graph);
+  checkPauses(graph);
   return graph;
 }
 
@@ -100,9 +101,10 @@ function once(graphs: readonly Partial<LossGraph>[]): readonly Partial<LossGraph
 }
 
 /** Refuses a term whose learner or net the sentence lacks: `loss()` and outside methods may name anything. */
-function checkNames(site: Site, { terms, aux, trunks = [] }: LossGraph): void {
+function checkNames(site: Site, { terms, aux, trunks = [], groups: further = [] }: LossGraph): void {
   const nets = new Set([...site.members, ...aux].map(({ id }) => id));
-  const groups = new Set([...[...site.members, ...trunks].map(({ id }) => id), ...aux.map(({ group }) => group)]);
+  const own = [...site.members, ...trunks, ...further].map(({ id }) => id);
+  const groups = new Set([...own, ...aux.map(({ group }) => group)]);
   for (const { name, learners, loss } of terms) {
     const stranger = learners.find((id) => !groups.has(id)) ?? strangerIn(loss, nets);
     if (stranger !== undefined) {
@@ -112,6 +114,16 @@ function checkNames(site: Site, { terms, aux, trunks = [] }: LossGraph): void {
       );
     }
   }
+}
+
+/** Refuses a pause of a net that learns from no term: there would be nothing to pause. */
+function checkPauses({ terms, switches }: LossGraph): void {
+  const idle = switches.find(({ pauses }) => !terms.some(({ learners }) => learners.includes(pauses)));
+  if (idle === undefined) return;
+  throw new SentenceError(
+    `Cannot lower switch(): it pauses nets that learn, got ${idle.pauses}, whom nobody teaches. ` +
+      `Add an edge that ends at it, or leave switch() out.`,
+  );
 }
 
 function strangerIn(loss: Value, nets: ReadonlySet<string>): string | undefined {

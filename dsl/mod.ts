@@ -11,6 +11,7 @@
  * @module
  */
 
+export * from "./adversarial.ts";
 export * from "./arch.ts";
 export * from "./archs/mod.ts";
 export * from "./cohort.ts";

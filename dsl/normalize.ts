@@ -114,6 +114,19 @@ function imply(spec: Spec, clauses: Clause[], methods: readonly Method[], notes:
   } else if (spec.edges.length > 0 && !taught && methods.length === 0) {
     add("mutual", {}, "whoever is taught imitates its teachers (DML)");
   }
+  const paused = clauses.findIndex(({ verb }) => verb === "switch");
+  if (paused >= 0) {
+    if (!taught && methods.length === 0 && !has("mutual")) {
+      add("mutual", {}, "switch() pauses a teacher that learns from its students (SwitOKD)");
+    }
+    const teachers = spec.nets.filter(({ role }) => role === "teacher").map(({ id }) => id);
+    clauses[paused] = withDefaults(clauses[paused]!, { pauses: teachers });
+    const mutual = clauses.findIndex(({ verb }) => verb === "mutual");
+    if (mutual >= 0 && clauses[mutual]!.options["target"] === undefined) {
+      clauses[mutual] = withDefaults(clauses[mutual]!, { target: "sum" });
+      notes.push({ what: 'mutual({ target: "sum" })', why: "beside switch() divergences add up (SwitOKD)" });
+    }
+  }
   if (led && methods.every(({ needs }) => needs.leader === undefined)) {
     notes.push(
       has("fuse")
@@ -124,6 +137,10 @@ function imply(spec: Spec, clauses: Clause[], methods: readonly Method[], notes:
   if (has("fuse") && has("selfDistill") && !has("diversify")) {
     add("diversify", { by: "attention" }, "fuse() and selfDistill() together keep peers apart (FFSD)");
   }
+}
+
+function withDefaults(clause: Clause, options: Clause["options"]): Clause {
+  return { ...clause, options: { ...options, ...clause.options } };
 }
 
 /** Who teaches whom where no edge was said: mutual nets each other, teachers their students. */

@@ -149,8 +149,22 @@ export interface Sentence<K extends Known> extends AnyPipeline {
 /** A sentence; see {@linkcode Sentence} for its verbs. */
 export interface Pipeline<K extends Known> extends Sentence<K> {
   /**
-   * Pauses the teacher in batches where it has run away from its student (SwitOKD). It is recorded and checked;
-   * lowering it is refused until the rule exists.
+   * Pauses the teachers in batches where they have run away from their students (SwitOKD). Nets are `mutual()` unless
+   * another method is said, and the divergences from several nets add up.
+   *
+   * In a cohort `pauses` names the peers that stand for teachers; those it does not name are their students.
+   *
+   * @throws {SentenceError} If it pauses a net that teaches nobody, or all peers.
+   *
+   * @example
+   * ```ts
+   * import { resnet20, resnet8, teacher } from "./mod.ts";
+   * const pair = teacher(resnet20).student(resnet8).mutual().switch();
+   * console.log(pair.lower().switches.map(({ pauses }) => pauses)); // ["teacher"]
+   * ```
    */
-  switch(this: MaySwitch<K>, options?: SwitchOptions): Pipeline<Says<K, "switch">>;
+  switch<const P extends `peer${number}` = never>(
+    this: MaySwitch<K, P>,
+    options?: SwitchOptions & { readonly pauses?: readonly P[] },
+  ): Pipeline<Says<K, "switch">>;
 }

@@ -35,6 +35,7 @@ export const refusals = {
   ensembleMeasure: "measureOn is an option of ensemble('general')",
   switchAlone: "switch() needs a teacher and a student: start from teacher(...).student(...)",
   switchBeforeTeach: "switch() pauses nets that teach: say teach(...) first",
+  switchAll: "switch() leaves at least one peer to be a student: name fewer of them",
   switchNobody: "switch() needs to know whom it pauses: name a net that teaches",
   classesDiffer: "class counts must agree: these nets are bound to different ones",
   unroutable: "this method has no spots to route: choose one that works at spots",

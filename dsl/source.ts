@@ -20,9 +20,12 @@ export function sourceOf(spec: Spec): string {
 export function clauseSource({ verb, method, options }: Clause): string {
   if (method !== undefined) return `use(${method.name}(${objectSource(options)}))`;
   if (verb === "loss") return "loss(…)";
-  const { by, target, pauses, ...rest } = options;
-  const first = by ?? target;
+  const word = positional[verb];
+  const { [word ?? ""]: first, pauses, ...rest } = options;
   if (first !== undefined) return `${verb}(${[literal(first), objectSource(rest)].filter(Boolean).join(", ")})`;
+  if (Array.isArray(pauses) && pauses.every((id) => /^peer\d+$/.test(String(id)))) {
+    return `${verb}(${objectSource({ pauses, ...rest })})`;
+  }
   const paused = Array.isArray(pauses) && !pauses.includes("teacher") ? pauses.map(literal) : [];
   return `${verb}(${[...paused, objectSource(rest)].filter(Boolean).join(", ")})`;
 }
@@ -34,6 +37,8 @@ function said(clause: Clause, { nets, clauses }: Spec): string {
   const { arch } = nets.find(({ role }) => role === "leader")!;
   return `leader(${[arch, objectSource(clause.options)].filter(Boolean).join(", ")})`;
 }
+/** The option that a verb takes first, by itself. */
+const positional: Readonly<Record<string, string>> = { diversify: "by", ensemble: "target" };
 
 function startOf({ nets, edges, clauses }: Spec): readonly string[] {
   const ids = nets.map(({ id }) => id).join(" ");

@@ -10,6 +10,7 @@ import type { Role } from "./graph.ts";
 import type { BoundClasses, Known, OneOf, SameClasses, SpotsIn } from "./known.ts";
 import type { Pipeline, Sentence } from "./pipeline.ts";
 import type { IdlePause, NoEdge, refusals, Refused, SelfEdge } from "./refused.ts";
+import type { SwitchOptions } from "./verbs/switch.ts";
 
 /** Nets by name. */
 export type Nets = Readonly<Record<string, Arch>>;
@@ -74,13 +75,19 @@ export interface Topology<M extends Nets, E extends string = never> extends Sent
   teach<const F extends string>(...edges: readonly (F & KnownEdge<F, Ids<M>>)[]): Topology<M, E | F>;
   /**
    * Pauses these nets in batches where they have run away from their students (SwitOKD); they count as teachers from
-   * here on. It is recorded and checked; lowering it is refused until the rule exists.
+   * here on.
    *
    * @throws {SentenceError} If one of them teaches nobody, or nobody is left to be a student.
    */
   switch<const P extends string>(
     this: [E] extends [never] ? Refused<typeof refusals.switchBeforeTeach> : unknown,
     ...pauses: readonly (P & MayPause<P, E, Ids<M>>)[]
+  ): Pipeline<Wired<M, E, P>>;
+  /** Pauses these nets, with options. */
+  switch<const P extends string>(
+    this: [E] extends [never] ? Refused<typeof refusals.switchBeforeTeach> : unknown,
+    pauses: readonly (P & MayPause<P, E, Ids<M>>)[],
+    options: SwitchOptions,
   ): Pipeline<Wired<M, E, P>>;
 }
 

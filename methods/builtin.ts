@@ -5,6 +5,8 @@
  */
 
 import type { Values } from "../dsl/parse_spec.ts";
+import { afd } from "./afd.ts";
+import { amln } from "./amln.ts";
 import { at } from "./at.ts";
 import { byot } from "./byot.ts";
 import { cc } from "./cc.ts";
@@ -25,6 +27,7 @@ import { pkt } from "./pkt.ts";
 import { reviewkd } from "./reviewkd.ts";
 import { rkd } from "./rkd.ts";
 import { sp } from "./sp.ts";
+import { switokd } from "./switokd.ts";
 import { tfKd } from "./tf_kd.ts";
 import { vanilla } from "./vanilla.ts";
 import { vid } from "./vid.ts";
@@ -35,6 +38,8 @@ const distillers = { at, cc, crd, dkd, fitnet, nst, pkt, rkd, sp, vid };
 /** Every method of this package by its name, for `parseSpec()`; a method of somebody else stands beside them. */
 export const builtinMethods: NonNullable<Values["methods"]> = Object.freeze({
   ...distillers,
+  afd,
+  amln,
   byot,
   cl,
   dml,
@@ -47,6 +52,7 @@ export const builtinMethods: NonNullable<Values["methods"]> = Object.freeze({
   one,
   reviewkd,
   sakd: sakdOver(distillers),
+  switokd,
   tfKd,
   vanilla,
 });

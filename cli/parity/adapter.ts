@@ -18,6 +18,8 @@ export interface StepView {
   readonly terms: Readonly<Record<string, number>>;
   /** Weight of every term. */
   readonly weights: Readonly<Record<string, number>>;
+  /** Groups that paused. */
+  readonly paused: readonly string[];
   /** Mean over the batch of a watched quantity. */
   watched(name: string): number;
   /** All numbers of an output: `watch/<name>`, `logits/<net>`. */

@@ -14,6 +14,7 @@ import { okddipTrace } from "./adapters/okddip.ts";
 import { mdistillerTrace } from "./adapters/mdistiller.ts";
 import { kdclTrace } from "./adapters/kdcl.ts";
 import { sakdTrace } from "./adapters/sakd.ts";
+import { switokdTrace } from "./adapters/switokd.ts";
 import { vanillaTrace } from "./adapters/vanilla.ts";
 
 /** One adapter a method; a method without one is not compared yet. */
@@ -32,4 +33,7 @@ export const adapters: ReadonlyMap<string, Adapter> = new Map<string, Adapter>([
   ["OKDDip-branch", okddipTrace],
   ["OKDDip-network", okddipTrace],
   ...["naive", "linear", "minlogit", "general", "mean"].map((target) => [`KDCL-${target}`, kdclTrace] as const),
+  ["SwitOKD-1T1S", switokdTrace],
+  ["SwitOKD-1T2S", switokdTrace],
+  ["SwitOKD-2T1S", switokdTrace],
 ]);

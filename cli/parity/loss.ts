@@ -11,6 +11,7 @@ import { ffsdModules } from "./adapters/ffsd_modules.ts";
 import { kdclLosses } from "./adapters/kdcl.ts";
 import { plainLosses } from "./adapters/losses.ts";
 import { zooLosses } from "./adapters/zoo.ts";
+import { switokdLosses } from "./adapters/switokd_losses.ts";
 import { tensorOf } from "./files.ts";
 import { type Computed, inputNamed, type LossAdapter, type LossReplay } from "./loss_adapter.ts";
 import type { LossCase, LossFiles } from "./loss_format.ts";
@@ -19,7 +20,7 @@ import { largestError, type Outcome, Report } from "./report.ts";
 import { EXACT, FIRST } from "./rules.ts";
 
 const adapters: ReadonlyMap<string, LossAdapter> = new Map(
-  Object.entries({ ...plainLosses, ...zooLosses, ...ffsdModules, ...branchLosses, ...kdclLosses }),
+  Object.entries({ ...plainLosses, ...zooLosses, ...ffsdModules, ...branchLosses, ...kdclLosses, ...switokdLosses }),
 );
 
 /** Computes a loss case on a backend. */
@@ -97,12 +98,11 @@ function compareLosses(
     }
     const source = replay.scalars?.[name];
     if (source === undefined) report.fail(`scalar ${name} does not exist here`);
-    else {compare(
-        `scalar ${name}`,
-        source.startsWith("output/") ? output(source)![0]! : weighted(source),
-        value,
-        recorded.scalars_f64?.[name],
-      );}
+    else {
+      const mine = source.startsWith("output/") ? output(source)![0]! : weighted(source);
+      if (typeof value === "string") report.same(`scalar ${name}`, replay.words?.[name]?.(mine), value);
+      else compare(`scalar ${name}`, mine, value, recorded.scalars_f64?.[name]);
+    }
   }
 }
 

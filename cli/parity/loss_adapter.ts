@@ -23,6 +23,8 @@ export interface LossReplay {
   readonly scalars?: Readonly<Record<string, string>>;
   /** Recorded scalars that are lists of numbers: the output that each is. */
   readonly lists?: Readonly<Record<string, string>>;
+  /** Recorded scalars that are words: the word of a number. */
+  readonly words?: Readonly<Record<string, (value: number) => string>>;
   /** Values behind the recorded results `out/…`. */
   readonly outputs?: Readonly<Record<string, Value>>;
   /** Recorded input that holds the labels. */

@@ -104,22 +104,25 @@ class Comparison {
     );
     const { weights, rates } = feedOf(session.compiled, this.#replay);
     const inputs = this.#replay.inputs?.(this.#files.tensors, k) ?? {};
-    const { terms } = await session.step({ count: labels.length, images, labels, inputs, weights, rates });
+    const { terms, paused } = await session.step({ count: labels.length, images, labels, inputs, weights, rates });
     const outputs = new Map<string, Numbers>();
     for (const output of Object.keys(session.compiled.step.outputs)) {
       if (/^(watch|logits)\//.test(output)) outputs.set(output, await session.readStep(output));
     }
     const values = (output: string): Numbers => outputs.get(output) ?? Float64Array.of(NaN);
     const watched = (name: string): number => checkSums(values(`watch/${name}`)).sum / values(`watch/${name}`).length;
-    return { terms, weights, watched, values };
+    return { terms, weights, paused, watched, values };
   }
 
   async #gradients(compiled: Compiled, initial: ReadonlyMap<string, Float32Array>): Promise<void> {
     const session = await openReplay(compiled, this.#backend, initial);
+    let resting: readonly string[] = [];
     try {
-      await this.#step(session, 0);
+      const { paused } = await this.#step(session, 0);
+      resting = paused;
       const here = new Set(
-        Object.keys(compiled.step.outputs).filter((name) => name.startsWith("gradient/")).map((name) => name.slice(9)),
+        Object.keys(compiled.step.outputs).filter((name) => name.startsWith("gradient/")).map((name) => name.slice(9))
+          .filter((name) => !paused.includes(name.slice(0, name.indexOf("/")))),
       );
       const errors: { readonly name: string; readonly error: number }[] = [];
       for (const { optimizer, grads } of this.#trace.grads_iteration_1) {
@@ -139,13 +142,15 @@ class Comparison {
     } finally {
       await session.close();
     }
-    this.#order(compiled);
+    this.#order(compiled, resting);
   }
 
-  /** Groups update in the order of the recorded optimizers, from one forward. */
-  #order(compiled: Compiled): void {
+  /** Groups that do not pause update in the order of the recorded optimizers, from one forward. */
+  #order(compiled: Compiled, resting: readonly string[]): void {
     const steps = this.#trace.grads_iteration_1.map(({ optimizer }) => optimizer);
-    const groups = compiled.plan.groups.filter(({ id }) => compiled.optimizers[id] !== undefined);
+    const groups = compiled.plan.groups.filter(({ id }) =>
+      compiled.optimizers[id] !== undefined && !resting.includes(id)
+    );
     const order = groups.map(({ id }) => this.#replay.optimizers[id]).filter((name, i, all) => name !== all[i - 1]);
     this.report.same("order of optimizer steps", order, steps);
     this.report.same("forwards before the first update", new Set(groups.map(({ phase }) => phase)).size, 1);

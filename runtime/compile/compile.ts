@@ -119,6 +119,7 @@ function compileStep(
   const b = translator.builder;
   const outputs: Record<string, number> = {};
   const slots: StateEntry[] = [];
+  const planned = (group: string): PlannedGroup => plan.groups.find(({ id }) => id === group)!;
   const phases = graph.phases.map((groups, index): PhaseWork => {
     const terms = graph.terms.filter((term) => term.learners.some((learner) => groups.includes(learner)));
     const losses = terms.map((term) => {
@@ -167,7 +168,7 @@ function compileStep(
         const gradient = gradients.get(leaf.id);
         if (gradient === undefined) return [];
         if (options.debug === true) outputs[`gradient/${leaf.name}`] = gradient;
-        return [updateEffect(leaf.name, b.shape(leaf.id), gradient, group, optimizers[group]!, slots)];
+        return [updateEffect(leaf.name, b.shape(leaf.id), gradient, planned(group), optimizers[group]!, slots)];
       });
       if (effects.length === 0 && terms.some((term) => term.learners.includes(group))) {
         throw new SentenceError(
@@ -184,7 +185,7 @@ function compileStep(
         ...(gate === undefined ? {} : { gate }),
       };
     });
-    for (const group of groups) translator.advance(group);
+    for (const group of groups) translator.advance(planned(group).of);
     return { forward, assigns, groups: updates };
   });
   const known = [...translator.runner.entries(), ...plan.kept].map(({ name, kind, shape }): StateEntry => ({
@@ -204,12 +205,16 @@ interface Leaf {
 
 /** Parameters of the groups, at the versions the phase reads. */
 function parameterLeaves(translator: Translator, plan: Plan, groups: readonly string[]): Leaf[] {
-  const owner = new Map(plan.modules.map((module) => [module.id, module.group]));
+  const owner = new Map(
+    plan.groups.filter(({ id }) => groups.includes(id)).flatMap(({ id, modules }) =>
+      modules.map((module) => [module, id])
+    ),
+  );
   const current = new Map<string, Leaf>();
   for (const node of translator.builder.nodes) {
     if (node.op !== "parameter") continue;
     const group = owner.get(node.attrs.name.slice(0, node.attrs.name.indexOf("/")));
-    if (group === undefined || !groups.includes(group)) continue;
+    if (group === undefined) continue;
     current.set(node.attrs.name, { id: node.id, name: node.attrs.name, group });
   }
   return [...current.values()];
@@ -243,16 +248,16 @@ function updateEffect(
   parameter: string,
   shape: readonly number[],
   gradient: number,
-  group: string,
+  { id, of }: PlannedGroup,
   optimizer: OptimizerSpec,
   slots: StateEntry[],
 ): Effect {
   const slot = (suffix: string, size = shape): string => {
-    const name = `${parameter}#${suffix}`;
+    const name = `${parameter}#${id === of ? "" : `${id}.`}${suffix}`;
     slots.push({ name, kind: "slot", shape: size });
     return name;
   };
-  const rate = `rate/${group}`;
+  const rate = `rate/${id}`;
   const { weightDecay, momentum, nesterov, beta1, beta2, epsilon } = optimizer;
   if (optimizer.kind === "adam") {
     const [first, second, step] = [slot("first"), slot("second"), slot("step", [])];

@@ -79,8 +79,10 @@ export interface Plan {
 
 /** A parameter group. */
 export interface PlannedGroup {
-  /** Name: a net's, or a module's of its own. */
+  /** Name: a net's, a module's of its own, or a further one of either. */
   readonly id: string;
+  /** Group whose parameters it updates; itself unless it is a further one. */
+  readonly of: string;
   /** Nets and modules whose parameters it updates. */
   readonly modules: readonly string[];
   /** Position of its phase in the step, from 0. */
@@ -100,7 +102,8 @@ export interface PlannedGroup {
 export function resolve(input: CompileInput): Plan {
   const { graph, classes, shape, batch, mixed = false } = input;
   const { trunks = [] } = graph;
-  const learners = new Set(graph.terms.flatMap((term) => term.learners));
+  const base = new Map((graph.groups ?? []).map(({ id, of }) => [id, of]));
+  const learners = new Set(graph.terms.flatMap((term) => term.learners).map((id) => base.get(id) ?? id));
   const nets = input.nets.map((net): PlannedModule => {
     const arch = input.archs[net.arch];
     if (arch === undefined) {
@@ -201,13 +204,16 @@ function sharedStages({ id, nets: branches }: Trunk, nets: readonly PlannedModul
 }
 
 function planGroups(graph: LossGraph, modules: readonly PlannedModule[]): PlannedGroup[] {
-  const known = [...new Set(modules.map((module) => module.group))];
+  const further = graph.groups ?? [];
+  const own = [...new Set(modules.map((module) => module.group))];
+  const known = [...own, ...further.map(({ id }) => id)];
   const listed = graph.phases.flat();
   for (
     const id of [
       ...graph.terms.flatMap((term) => term.learners),
       ...listed,
       ...graph.switches.map((s) => s.pauses),
+      ...further.map(({ of }) => of),
     ]
   ) {
     if (!known.includes(id)) {
@@ -223,12 +229,17 @@ function planGroups(graph: LossGraph, modules: readonly PlannedModule[]): Planne
     }
   }
   return graph.phases.flatMap((phase, index) =>
-    phase.map((id): PlannedGroup => ({
-      id,
-      phase: index,
-      modules: modules.filter((module) => module.group === id).map((module) => module.id),
-      override: overrideOf(graph, modules, id),
-    }))
+    phase.map((id): PlannedGroup => {
+      const second = further.find((group) => group.id === id);
+      const of = second?.of ?? id;
+      return {
+        id,
+        of,
+        phase: index,
+        modules: modules.filter((module) => module.group === of).map((module) => module.id),
+        override: second?.optimizer ?? (second === undefined ? overrideOf(graph, modules, id) : {}),
+      };
+    })
   );
 }
 

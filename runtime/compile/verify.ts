@@ -31,6 +31,12 @@ export function verifyGraph(graph: LossGraph): void {
   unique(graph.phases.flat(), (group) => fail(`${group} updates twice in one step`));
   unique(graph.switches.map(({ pauses }) => pauses), (group) => fail(`${group} pauses on two conditions`));
   unique((graph.trunks ?? []).flatMap(({ nets }) => nets), (net) => fail(`${net} is a branch of two trunks`));
+  for (const { id, of } of graph.groups ?? []) {
+    const same = (group: string): boolean =>
+      group === of || graph.groups!.some((other) => other.id === group && other.of === of);
+    const phase = graph.phases.find((groups) => groups.includes(id)) ?? [];
+    if (phase.filter(same).length > 1) fail(`${id} updates ${of} in a phase in which another group does`);
+  }
   for (const { pauses } of graph.switches) {
     if (!learners.has(pauses)) fail(`${pauses} pauses, but learns from no term`);
   }
@@ -50,7 +56,7 @@ export function verifyPlan(plan: Plan): void {
   for (const { id, group, learns } of plan.modules) {
     const updates = plan.groups.filter((candidate) => candidate.modules.includes(id));
     if (learns && updates.length === 0) fail(`${id} learns, but no group updates it`);
-    if (updates.some((candidate) => candidate.id !== group)) {
+    if (updates.some((candidate) => candidate.of !== group)) {
       fail(`${id} belongs to ${group}, but another group updates it`);
     }
   }
@@ -182,9 +188,11 @@ function verifyEffects(program: StepProgram, plan: Plan, fail: Fail): void {
     if (written.join() !== wanted.join()) fail(`${name} is written with another shape`);
     if (rows !== undefined && rows.join() !== `${written[0]}`) fail(`${name} is written at rows of another shape`);
     if (effect.kind === "assign") continue;
-    if (updated.has(name)) fail(`${name} is updated twice in one step`);
-    updated.add(name);
-    const group = groups.get(name.slice(0, name.indexOf("/")));
+    const owner = groups.get(name.slice(0, name.indexOf("/")));
+    const further = plan.groups.find(({ id, of }) => of === owner && `rate/${id}` === effect.rate);
+    const group = further?.id ?? owner;
+    if (updated.has(`${group} ${name}`)) fail(`${name} is updated twice in one step`);
+    updated.add(`${group} ${name}`);
     if (group === undefined) fail(`${name} is updated, but its net learns from no term`);
     const stranger = plan.graph.terms.find((term) => !term.learners.includes(group!) && sources(node, term.name));
     if (stranger !== undefined) {

@@ -5,13 +5,14 @@
  */
 
 import { type Batch, imagesPerEpoch, type OpenDataset, type SplitName } from "../../dsl/data.ts";
-import { DivergenceError } from "../../dsl/errors.ts";
+import { SentenceError } from "../../dsl/errors.ts";
 import type { Spec, TrainSpec } from "../../dsl/spec.ts";
+import { diverged, notFinite, outgrown } from "./divergence.ts";
 import { type Measured, Measurement, requireMeasurable, unmeasured } from "./measure.ts";
 import { type Metrics, MetricsCounter } from "./metrics.ts";
 import { rateFactor, weightIn } from "./schedule.ts";
 import { drawNoise } from "./noise.ts";
-import type { Session, StepFeed } from "./session.ts";
+import type { Session, StepFeed, StepResult } from "./session.ts";
 import {
   checkResume,
   type Position,
@@ -32,6 +33,8 @@ export interface EpochRecord {
   readonly paused: Readonly<Record<string, number>>;
   /** Measured values that the epoch's steps used; absent where there are none. */
   readonly measured?: Measured;
+  /** Mean over the epoch's steps of every watched number: of a switch's `expert`, the share of expert batches. */
+  readonly watched?: Readonly<Record<string, number>>;
   /** Top-1 and top-5 on the validation images, or on the held-out ones where no validation part was split off. */
   readonly metrics: Metrics;
   /** Wall time of training and of evaluation. */
@@ -46,6 +49,8 @@ export type FitEvent =
     readonly step: number;
     readonly steps: number;
     readonly images: number;
+    /** Every watched number of this step. */
+    readonly watched: Readonly<Record<string, number>>;
   }
   | { readonly kind: "epoch"; readonly record: EpochRecord }
   | { readonly kind: "note"; readonly text: string };
@@ -107,8 +112,9 @@ export async function fit(input: FitInput): Promise<FitResult> {
         await restoreSnapshot(session, last);
         throw diverged(bad, run);
       }
-      run.count(result.terms, result.paused, batch.count);
-      report({ kind: "step", epoch: run.epoch, step: run.step, steps, images: batch.count });
+      run.count(result, batch.count);
+      const { watched } = result;
+      report({ kind: "step", epoch: run.epoch, step: run.step, steps, images: batch.count, watched });
       if (input.signal?.aborted) {
         return { history: run.history, stopped: true, snapshot: await takeSnapshot(session, run.position()) };
       }
@@ -180,6 +186,7 @@ class Run {
   measured: Measured;
   #totals: Record<string, number>;
   #paused: Record<string, number>;
+  #watched: Record<string, number>;
   #seen: number;
 
   constructor(input: FitInput) {
@@ -191,6 +198,7 @@ class Run {
     this.measured = { ...unmeasured(input.session.compiled.plan.graph), ...from?.measured };
     this.#totals = { ...from?.totals };
     this.#paused = { ...from?.paused };
+    this.#watched = { ...from?.watched };
     this.#seen = from?.seen ?? 0;
   }
 
@@ -202,8 +210,9 @@ class Run {
     return { seed: train.seed, batch: train.batch, views: Math.max(0, ...views) + 1 };
   }
 
-  count(terms: Readonly<Record<string, number>>, paused: readonly string[], images: number): void {
+  count({ terms, paused, watched }: StepResult, images: number): void {
     for (const [name, value] of Object.entries(terms)) this.#totals[name] = (this.#totals[name] ?? 0) + value;
+    for (const [name, value] of Object.entries(watched)) this.#watched[name] = (this.#watched[name] ?? 0) + value;
     for (const { pauses } of this.#input.session.compiled.plan.graph.switches) {
       this.#paused[pauses] = (this.#paused[pauses] ?? 0) + Number(paused.includes(pauses));
     }
@@ -214,9 +223,15 @@ class Run {
   finish(metrics: Metrics, seconds: EpochRecord["seconds"], measured: Measured): EpochRecord {
     const mean = (totals: Record<string, number>): Record<string, number> =>
       Object.fromEntries(Object.entries(totals).map(([name, total]) => [name, total / this.step]));
-    const used = Object.keys(this.measured).length === 0 ? {} : { measured: this.measured };
-    const [terms, paused] = [mean(this.#totals), mean(this.#paused)];
-    const record = { epoch: this.epoch, terms, paused, ...used, metrics, seconds };
+    const record: EpochRecord = {
+      epoch: this.epoch,
+      terms: mean(this.#totals),
+      paused: mean(this.#paused),
+      ...(Object.keys(this.#watched).length === 0 ? {} : { watched: mean(this.#watched) }),
+      ...(Object.keys(this.measured).length === 0 ? {} : { measured: this.measured }),
+      metrics,
+      seconds,
+    };
     this.measured = measured;
     this.history.push(record);
     this.epoch++;
@@ -224,6 +239,7 @@ class Run {
     this.#seen = 0;
     this.#totals = {};
     this.#paused = {};
+    this.#watched = {};
     return record;
   }
 
@@ -238,6 +254,7 @@ class Run {
       step: this.step,
       totals: { ...this.#totals },
       paused: { ...this.#paused },
+      ...(Object.keys(this.#watched).length === 0 ? {} : { watched: { ...this.#watched } }),
       images: imagesPerEpoch(data),
       seen: this.#seen,
       measured: this.measured,
@@ -277,32 +294,4 @@ function stepFeed({ session, train }: FitInput, run: Run, batch: Batch, steps: n
     measured: run.measured,
     rates: Object.fromEntries(Object.entries(optimizers).map(([group, o]) => [group, o.learningRate * factor])),
   };
-}
-
-function diverged([term, value]: readonly [string, number], run: Run): DivergenceError {
-  const [member] = term.split("/");
-  return new DivergenceError(
-    `Cannot go on training ${member}: every loss is a finite number, got ${value} for ${term} in epoch ${run.epoch}, ` +
-      `step ${run.step + 1}. ${whatIsKept(run)}`,
-  );
-}
-
-/** A tensor of state that holds something else than finite numbers: the last step of an epoch shows in no loss. */
-function notFinite(tensors: Snapshot["tensors"]): string | undefined {
-  return Object.entries(tensors).find(([, { data }]) => data.some((value) => !Number.isFinite(value)))?.[0];
-}
-
-function outgrown(name: string, run: Run): DivergenceError {
-  const [member] = name.split("/");
-  return new DivergenceError(
-    `Cannot go on training ${member}: every weight is a finite number, got another in ${name} after epoch ${run.epoch}, ` +
-      `step ${run.step}. ${whatIsKept(run)}`,
-  );
-}
-
-function whatIsKept(run: Run): string {
-  const kept = run.history.length > 0
-    ? "The weights of the last finished epoch are kept"
-    : "No epoch was finished, so nothing learned is lost";
-  return `${kept}; try a smaller learning rate or a warm-up.`;
 }

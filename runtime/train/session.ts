@@ -35,6 +35,8 @@ export interface StepResult {
   readonly terms: Readonly<Record<string, number>>;
   /** Groups that paused. */
   readonly paused: readonly string[];
+  /** Every watched quantity that is one number. */
+  readonly watched: Readonly<Record<string, number>>;
 }
 
 /** State on a device with the two programs that use it. */
@@ -44,6 +46,7 @@ export class Session {
   readonly #engine: Engine;
   readonly #step: Runner;
   readonly #evaluation: Runner;
+  readonly #watches: readonly string[];
 
   private constructor(compiled: Compiled, backend: Backend, engine: Engine, step: Runner, evaluation: Runner) {
     this.compiled = compiled;
@@ -51,6 +54,10 @@ export class Session {
     this.#engine = engine;
     this.#step = step;
     this.#evaluation = evaluation;
+    const { outputs, nodes } = compiled.step;
+    this.#watches = compiled.plan.graph.watches.map(({ name }) => name).filter((name) =>
+      nodes[outputs[`watch/${name}`]!]!.shape.length === 0
+    );
   }
 
   /** Compiles both programs for a backend. All state is zero until {@linkcode Session.initialize} or writes. */
@@ -94,7 +101,10 @@ export class Session {
       terms[name] = (await this.#step.read(`term/${name}`))[0]!;
     }
     const skipped = this.#step.skipped().map((segment) => segment.replace(/^update /, "").replace(/, part \d+$/, ""));
-    return { terms, paused: [...new Set(skipped)].flatMap((groups) => groups.split("+")) };
+    const paused = [...new Set(skipped)].flatMap((groups) => groups.split("+"));
+    const watched: Record<string, number> = {};
+    for (const name of this.#watches) watched[name] = (await this.#step.read(`watch/${name}`))[0]!;
+    return { terms, paused, watched };
   }
 
   /** Reads an output of the last training step: `logits/<net>`, `watch/<name>`, `gradient/<parameter>`. */

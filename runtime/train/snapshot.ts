@@ -30,6 +30,8 @@ export interface Position {
   readonly totals: Readonly<Record<string, number>>;
   /** Steps among them in which each group paused. */
   readonly paused: Readonly<Record<string, number>>;
+  /** Sums of the watched numbers over those steps; absent where nothing is watched. */
+  readonly watched?: Readonly<Record<string, number>>;
   /** Number of training images, which decides what each batch holds; absent before the first step. */
   readonly images?: number;
   /** Images seen in those steps. */
@@ -134,11 +136,12 @@ function graphDifferences(saved: LossGraph, here: LossGraph): string[] {
     if (own === undefined) return [`term ${name} is not known here`];
     return equalJson(own, other) ? [] : [`term ${name} is another one`];
   });
-  const parts = ["aux", "switches", "heads", "phases", "trunks"] as const;
+  const parts = ["aux", "switches", "heads", "groups", "phases", "trunks"] as const;
   const what = {
     aux: "the modules are",
     switches: "the switches are",
     heads: "the heads are",
+    groups: "the further optimizers are",
     phases: "the phases are",
     trunks: "the trunks are",
   };

@@ -89,14 +89,6 @@ Deno.test("a term may name nets and modules of the sentence only", () => {
   assertThrows(() => reader.lower(), SentenceError, 'got "peer9"');
 });
 
-Deno.test("no verb silently does nothing: what this version cannot lower it refuses with a next step", () => {
-  assertThrows(
-    () => teacher(resnet20).student(resnet8).mutual().switch().lower(),
-    SentenceError,
-    "Cannot lower switch(): ",
-  );
-});
-
 Deno.test("the site has the nets by role, with channels at each spot", () => {
   const site = siteOf(normalize(cohort("resnet8×3").leader()));
   assertEquals(site.peers.map(({ id }) => id), ["peer0", "peer1"]);

@@ -109,6 +109,10 @@ Deno.test("shorthands and topology() have equal specs where they mean the same",
     meaning(teacher(resnet20).student(resnet8).mutual().switch()),
   );
   assertEquals(
+    meaning(teacher(resnet20).student(resnet8).switch()),
+    meaning(teacher(resnet20).student(resnet8).mutual().switch()),
+  );
+  assertEquals(
     meaning(
       topology({ peer0: resnet8, peer1: resnet8, leader: resnet8 }).teach("peer0 <-> peer1").fuse().selfDistill(),
     ),

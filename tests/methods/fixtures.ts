@@ -74,6 +74,8 @@ export function assertGolden(name: string, graph: Partial<LossGraph>): void {
       ...module,
       stages: module.stages.map(({ spot, layers }) => ({ spot, layers: layers.map((layer) => JSON.stringify(layer)) })),
     })),
+    switches: graph.switches?.map((pause) => ({ ...pause, when: printed(pause.when) })),
+    watches: graph.watches?.map((watch) => ({ ...watch, value: printed(watch.value) })),
     heads: graph.heads?.map((head) => ({ ...head, logits: printed(head.logits) })),
   };
   const text = JSON.stringify(readable, null, 2) + "\n";

@@ -87,7 +87,7 @@ Deno.test("lowerMutual() refuses options out of range", () => {
   assertThrows(
     () => lowerMutual(two, { target: "best" as "each" }),
     OptionError,
-    "Cannot say mutual(): its target is one of each, mean, got best. Say one of them.",
+    "Cannot say mutual(): its target is one of each, sum, mean, got best. Say one of them.",
   );
   assertThrows(
     () => lowerMutual(two, { live: true, order: "sequential" }),

@@ -2,13 +2,17 @@ import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { inputNamed, recordedInput } from "../../cli/parity/loss_adapter.ts";
 import { runProbe } from "../../cli/parity/probe.ts";
 import { attentionLoss, attentionMap, crossEntropy, diversityFeatures, diversityLoss, kl } from "../../dsl/losses.ts";
+import { resnet8 } from "../../dsl/archs/mod.ts";
+import type { Role } from "../../dsl/graph.ts";
 import { stop, type Value } from "../../dsl/value.ts";
+import { type SwitchedPair, switchedPairs } from "../../dsl/verbs/switch.ts";
 import { warmUp } from "../../dsl/verbs/options.ts";
 import type { Backend } from "../../runtime/backend/backend.ts";
 import { reference } from "../../runtime/backend/reference/reference.ts";
 import { wasm } from "../../runtime/backend/wasm/wasm.ts";
 import type { Shape } from "../../runtime/ir/node.ts";
 import { weightIn } from "../../runtime/train/schedule.ts";
+import { siteWith } from "../methods/fixtures.ts";
 import golden from "../golden/parity/golden.json" with { type: "json" };
 import goldenGrads from "../golden/parity/golden_grads.json" with { type: "json" };
 
@@ -39,6 +43,12 @@ const losses: Readonly<Record<string, Value>> = {
   "ONE/FFL KLLoss(pred=zs,label=zt) T=3": divergence("zs", "zt", 3, 1e-7),
   "SwitOKD KL(pt||ps) T=1": divergence("zs", "zt", 1),
   "SwitOKD KL(ps||pt) T=1": divergence("zt", "zs", 1),
+  "SwitOKD G": pair("zt", "zs").gap,
+  "SwitOKD ||ps-y||": pair("zt", "zs").student_error,
+  "SwitOKD ||pt-y||": pair("zt", "zs").teacher_error,
+  "SwitOKD eps": pair("zt", "zs").epsilon,
+  "SwitOKD delta": pair("zt", "zs").threshold,
+  "SwitOKD swapped roles delta": pair("zs", "zt").threshold,
   "FFSD attention_loss(at(fp),at(gp))": attentionLoss(attentionMap(map("fp")), attentionMap(map("gp"))),
   "FFSD attention_loss(fp,gp) (feature form)": attentionLoss(map("fp"), map("gp")),
   "FFSD diversity_loss(x=at(fp), y=at(gp))": diversityLoss(attentionMap(map("fp")), attentionMap(map("gp"))),
@@ -58,6 +68,13 @@ const gradients: Readonly<Record<string, { readonly loss: Value; readonly of: st
     of: "fs",
   },
 };
+
+/** What a switch measures of recorded class scores. */
+function pair(teacher: string, student: string): SwitchedPair["values"] {
+  const net = (name: string, role: Role) => [String(scores(name).attrs["net"]), role, resnet8] as const;
+  const clauses = [{ verb: "switch", options: {} }];
+  return switchedPairs(siteWith([net(teacher, "teacher"), net(student, "student")], { clauses }))[0]!.values;
+}
 
 interface Computed {
   readonly loss: number;
@@ -128,6 +145,13 @@ for (const { name, open, tolerance } of backends) {
       // Single elements are compared against the size of the whole gradient.
       first3.forEach((expected, i) => assertAlmostEquals(gradient[i]!, expected, tolerance * l2));
     }
+  });
+
+  Deno.test(`${name} repeats SwitOKD's golden modes`, async () => {
+    const modeOf = async (teacher: string, student: string): Promise<string> =>
+      (await compute(await open(), pair(teacher, student).expert)).loss > 0 ? "expert" : "learning";
+    assertEquals(await modeOf("zt", "zs"), golden["SwitOKD mode (zt=teacher)"]);
+    assertEquals(await modeOf("zs", "zt"), golden["SwitOKD mode swapped (zs=teacher)"]);
   });
 
   Deno.test(`${name} repeats FFSD's golden diversity target`, async () => {

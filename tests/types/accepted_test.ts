@@ -37,6 +37,15 @@ const accepted: Readonly<Record<string, readonly [program: string, budget: numbe
       .teach("t1 <-> s", "t2 <-> s", "t1 <-> t2").switch("t1", "t2");`,
     1600, // 782
   ],
+  "FFSD with a peer that pauses": [
+    `cohort([resnet32, resnet20, resnet20]).leader().fuse().selfDistill().switch({ pauses: ["peer0"] });`,
+    1200,
+  ],
+  "SwitOKD of three, with options": [
+    `topology({ t1: resnet20, t2: wrn_16_1, s: resnet8 })
+      .teach("t1 <-> s", "t2 <-> s", "t1 <-> t2").switch(["t1", "t2"], { onlyIfBetter: false });`,
+    1800,
+  ],
   "a method over teacher and student": [`teacher(resnet20).student(mobilenet_v2).use(at);`, 1100], // 556
   "a method over a topology": [`topology({ big: resnet20, small: resnet8 }).teach("big -> small").use(at);`, 1600], // 797
   "a method over peers": [`cohort(resnet32, 2).use(peers).on(folder);`, 800],

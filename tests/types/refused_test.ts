@@ -139,6 +139,11 @@ const refused: Readonly<Record<string, readonly [program: string, mistake: Mista
     SentenceError,
     "switch() pauses nets that teach: 's' teaches nobody",
   ],
+  "pausing a net that teaches nobody, with options": [
+    `topology({ t: resnet20, s: resnet8 }).teach("t -> s").switch(["s"], { onlyIfBetter: false });`,
+    SentenceError,
+    "switch() pauses nets that teach: 's' teaches nobody",
+  ],
   "pausing every net": [
     `topology({ t: resnet20, s: resnet8 }).teach("t <-> s").switch("t", "s");`,
     MissingRoleError,

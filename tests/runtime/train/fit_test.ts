@@ -8,6 +8,7 @@ import { crossEntropy } from "../../../dsl/losses.ts";
 import { meanAll, square, sub } from "../../../dsl/expr.ts";
 import { logits } from "../../../dsl/value.ts";
 import type { TrainOptions } from "../../../dsl/train.ts";
+import { afd } from "../../../methods/afd.ts";
 import { ffsd } from "../../../methods/ffsd.ts";
 import type { Backend } from "../../../runtime/backend/backend.ts";
 import { reference } from "../../../runtime/backend/reference/reference.ts";
@@ -88,6 +89,7 @@ const backends: Readonly<Record<string, () => Backend>> = { reference, wasm };
 const sentences: Readonly<Record<string, Sentence>> = {
   "FFSD with SGD and Adam": ffsdSentence,
   "a switch, a view each": pausing(),
+  "two optimizers of one net": cohort(tiny, 2).use(afd({ width: 4 })),
   "nets one after the other": cohort(plain, 2).mutual({ order: "sequential" }),
 };
 
