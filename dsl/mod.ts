@@ -40,6 +40,7 @@ export * from "./verbs/ensemble.ts";
 export * from "./verbs/fuse.ts";
 export * from "./verbs/leader.ts";
 export * from "./verbs/mutual.ts";
+export * from "./verbs/pretrain.ts";
 export * from "./verbs/self_distill.ts";
 export * from "./verbs/switch.ts";
 export * from "./verbs/views.ts";
