@@ -37,7 +37,29 @@ import {
   withLimit,
 } from "./datasets/mod.ts";
 import { fromRecorded } from "./datasets/recorded.ts";
-import { at, crd, dml, ffsd, fitnet, kd, rkd, sp, vanilla } from "./methods/mod.ts";
+import {
+  ab,
+  at,
+  byot,
+  cc,
+  crd,
+  dkd,
+  dml,
+  ffsd,
+  fitnet,
+  fsp,
+  ft,
+  kd,
+  labelSmoothing,
+  nst,
+  pkt,
+  reviewkd,
+  rkd,
+  sp,
+  tfKd,
+  vanilla,
+  vid,
+} from "./methods/mod.ts";
 import type { RunFlags } from "./runtime/train/flags.ts";
 import { runProgram } from "./runtime/train/run.ts";
 import type { TrainResult } from "./runtime/train/train.ts";
@@ -182,7 +204,29 @@ export function rebind(pipeline: AnyPipeline, flags: Rebinding = {}): Pipeline<K
  * ```
  */
 export const builtins: Values = Object.freeze({
-  methods: Object.freeze({ at, crd, dml, ffsd, fitnet, kd, rkd, sp, vanilla }),
+  methods: Object.freeze({
+    ab,
+  at,
+    byot,
+    cc,
+    crd,
+    dkd,
+    dml,
+    ffsd,
+    fitnet,
+  fsp,
+  ft,
+    kd,
+    labelSmoothing,
+    nst,
+    pkt,
+    reviewkd,
+    rkd,
+    sp,
+    tfKd,
+    vanilla,
+    vid,
+  }),
   datasets: Object.freeze({
     digits: again(digits),
     fashion_mnist: again(fashionMnist),

@@ -163,7 +163,9 @@ function optionText(value: Json): string {
 function weightText(weight: Weight): string {
   if (typeof weight === "number") return String(Number(weight.toPrecision(6)));
   if ("measured" in weight) return `measured: ${weight.measured}`;
-  return `ramp to ${weight.to} over ${weight.epochs} epochs from epoch ${weight.from}`;
+  return `${
+    weight.ramp === "linear" ? "linear " : ""
+  }ramp to ${weight.to} over ${weight.epochs} epochs from epoch ${weight.from}`;
 }
 
 function settings(change: object): string {

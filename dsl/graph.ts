@@ -17,12 +17,12 @@ export type Role = "leader" | "peer" | "teacher" | "student";
 export type Weight = number | Ramp | { readonly measured: string };
 
 /**
- * to · exp(−5 (1 − min(e, epochs) / epochs)²), e the epoch numbered from `from` (1 in FFSD, 0 in ONE): the sigmoid
- * ramp-up of Laine & Aila 2017.
+ * A factor that rises over min(e, epochs) / epochs =: p, e the epoch numbered from `from` (1 in FFSD, 0 in ONE):
+ * `"sigmoid"` is to · exp(−5 (1 − p)²), the ramp-up of Laine & Aila 2017; `"linear"` is to · p.
  */
 export interface Ramp {
   /** Shape of the rise. */
-  readonly ramp: "sigmoid";
+  readonly ramp: "sigmoid" | "linear";
   /** Value at the end of the ramp. */
   readonly to: number;
   /** Length in epochs. */

@@ -49,7 +49,7 @@ export type Width = number | "classes";
 
 /**
  * Rule that fills a layer's weight before training: PyTorch's default; N(0, 2 / (k² · outputs)); N(0, 2 / fanIn);
- * N(0, std²); U(±gain · √(6 / (fanIn + fanOut))); zeros. The bias is PyTorch's default unless it says `bias: "zero"`.
+ * N(0, std²); U(±gain · √(6 / (fanIn + fanOut))); zeros; one number; U(±√(6 / ((1 + slope²) fanIn))). The bias is PyTorch's default unless it says `bias: "zero"`.
  */
 export type Init =
   & (
@@ -59,6 +59,8 @@ export type Init =
     | { readonly rule: "normal"; readonly std: number }
     | { readonly rule: "xavierUniform"; readonly gain: number }
     | { readonly rule: "zero" }
+    | { readonly rule: "constant"; readonly value: number }
+    | { readonly rule: "heUniform"; readonly slope: number }
   )
   & { readonly bias?: "zero" };
 
@@ -81,6 +83,7 @@ export type Layer =
     readonly init: Init;
   }
   | ConnectorLayer
+  | { readonly kind: "free"; readonly name: string; readonly width: number; readonly init: Init }
   | {
     readonly kind: "batchNorm";
     readonly name: string;
@@ -91,6 +94,7 @@ export type Layer =
   }
   | { readonly kind: "relu" }
   | { readonly kind: "relu6" }
+  | { readonly kind: "leakyRelu"; readonly slope: number }
   | { readonly kind: "sigmoid" }
   | {
     readonly kind: "pool";
@@ -206,6 +210,27 @@ export function connector(
   return Object.freeze({ kind: "connector", name, out, like: Object.freeze({ ...like }), bias: true, init });
 }
 
+/** A trained vector [width] in the place of the input, one number a channel: beside maps it is [1, width, 1, 1]. */
+export function free(name: string, width: number, value: number): Layer {
+  return Object.freeze({ kind: "free", name, width, init: Object.freeze({ rule: "constant", value }) });
+}
+
+/** A transposed 3×3 convolution that keeps the size (stride 1, pad 1), with bias. */
+export function transposedConv(name: string, out: number): Layer {
+  const init = Object.freeze({ rule: "default" } as const);
+  return Object.freeze({
+    kind: "transposedConv",
+    name,
+    out,
+    kernel: 3,
+    stride: 1,
+    pad: 1,
+    outputPad: 0,
+    bias: true,
+    init,
+  });
+}
+
 /** Batch normalisation; `momentum` is the weight of the new statistics (0.1 as in PyTorch). */
 export function batchNorm(name: string, options: { readonly momentum?: number } = {}): Layer {
   return Object.freeze({ kind: "batchNorm", name, momentum: options.momentum ?? 0.1, epsilon: 1e-5 });
@@ -215,6 +240,10 @@ export function batchNorm(name: string, options: { readonly momentum?: number } 
 export const relu: Layer = Object.freeze({ kind: "relu" });
 /** min(max(x, 0), 6). */
 export const relu6: Layer = Object.freeze({ kind: "relu6" });
+/** max(x, slope · x), for a slope from 0 to 1. */
+export function leakyRelu(slope: number): Layer {
+  return Object.freeze({ kind: "leakyRelu", slope });
+}
 /** 1 / (1 + exp(−x)). */
 export const sigmoid: Layer = Object.freeze({ kind: "sigmoid" });
 /** Mean over the whole map: [B, C, H, W] → [B, C]. */

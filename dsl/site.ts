@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Arch } from "./arch.ts";
+import { type Arch, preActivation } from "./arch.ts";
 import { channelsAt } from "./archs/mod.ts";
 import type { Role } from "./graph.ts";
 import type { Member, Site } from "./method.ts";
@@ -13,8 +13,7 @@ import type { AnyPipeline } from "./pipeline.ts";
 /** The site of a normalised sentence. */
 export function siteOf({ spec, archs }: Pick<AnyPipeline, "spec" | "archs">): Site {
   const members = spec.nets.map(({ id, role, view, arch }): Member => {
-    const { spots, channels } = tapsOf(archs[arch]!);
-    return Object.freeze({ id, role, view, arch, spots, channels });
+    return Object.freeze({ id, role, view, arch, ...tapsOf(archs[arch]!) });
   });
   const of = (role: Role): readonly Member[] => Object.freeze(members.filter((member) => member.role === role));
   return Object.freeze({
@@ -28,7 +27,12 @@ export function siteOf({ spec, archs }: Pick<AnyPipeline, "spec" | "archs">): Si
   });
 }
 
-function tapsOf(arch: Arch): Pick<Member, "spots" | "channels"> {
-  const channels = channelsAt(arch);
-  return { spots: arch.spots, channels: Object.freeze(arch.spots.map((spot) => channels[spot]!)) };
+function tapsOf(arch: Arch): Pick<Member, "spots" | "channels" | "preActivations" | "width"> {
+  const { embedding: width = NaN, ...channels } = channelsAt(arch);
+  return {
+    spots: arch.spots,
+    channels: Object.freeze(arch.spots.map((spot) => channels[spot]!)),
+    preActivations: Object.freeze(arch.spots.map((spot) => preActivation(arch, spot))),
+    width,
+  };
 }

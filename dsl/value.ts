@@ -72,6 +72,7 @@ export type ValueOp =
   | "slice"
   | "kthSmallest"
   | "poolTo"
+  | "resizeTo"
   | "diagonal"
   | "logSoftmax"
   | "crossEntropy"

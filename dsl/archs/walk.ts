@@ -134,6 +134,11 @@ export function walk(
           tensors: parameters(layer, [layer.out, inputs, NaN, NaN], layer.out),
           multiplyAdds: NaN,
         };
+      case "free":
+        return {
+          out: { channels: layer.width, ...(from.size === undefined ? {} : { size: [1, 1] }) },
+          tensors: [{ name: layer.name, shape: [layer.width], kind: "parameter" }],
+        };
       case "linear": {
         if (from.size !== undefined) {
           throw new ShapeError(
@@ -180,6 +185,7 @@ export function walk(
         return { out: { ...from, channels: layer.before + inputs + layer.after } };
       case "relu":
       case "relu6":
+      case "leakyRelu":
       case "sigmoid":
         return { out: from };
       default:

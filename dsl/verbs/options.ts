@@ -12,6 +12,11 @@ export function warmUp(to: number): Ramp {
   return Object.freeze({ ramp: "sigmoid", to, epochs: 5, from: 1 });
 }
 
+/** A coefficient that rises to `to` by equal steps over `epochs` epochs, from 1: to · min(e / epochs, 1). */
+export function linearWarmUp(to: number, epochs: number): Ramp {
+  return Object.freeze({ ramp: "linear", to, epochs, from: 1 });
+}
+
 /** Refuses a number that is not finite and positive. @throws {OptionError} Naming verb and option. */
 export function requirePositive(verb: string, option: string, value: number): void {
   if (!(Number.isFinite(value) && value > 0)) {

@@ -104,10 +104,16 @@ export class ModuleRunner {
       }
       case "connector":
         return this.#connector(module, layer, x);
+      case "free": {
+        const row = this.#parameter(module, layer.name, [layer.width], layer.init, layer.width);
+        return b.reshape(row, b.shape(x).map((_, axis) => (axis === 1 ? layer.width : 1)));
+      }
       case "batchNorm":
         return this.#batchNorm(module, layer.name, x, layer.momentum, layer.epsilon, mode);
       case "relu":
         return b.elementwise(call("max", value(0), operand(0)), [x]);
+      case "leakyRelu":
+        return b.elementwise(call("max", operand(0), call("mul", operand(0), value(layer.slope))), [x]);
       case "relu6":
         return b.elementwise(call("min", value(6), call("max", value(0), operand(0))), [x]);
       case "sigmoid":

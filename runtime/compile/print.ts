@@ -78,7 +78,9 @@ function printTerm({ name, learners, weight, spot }: Term, loss: string): string
 function printWeight(weight: Weight): string {
   if (typeof weight === "number") return String(weight);
   if ("measured" in weight) return `measured ${weight.measured}`;
-  return `${weight.to} after a ramp of ${weight.epochs} epochs from ${weight.from}`;
+  return `${weight.to} after a ${
+    weight.ramp === "linear" ? "linear " : ""
+  }ramp of ${weight.epochs} epochs from ${weight.from}`;
 }
 
 function printModule({ id, group, role, learns }: PlannedModule): string {
@@ -104,6 +106,8 @@ function printLayer(layer: Layer): string {
       return `${layer.name} transposed ${layer.kernel}×${layer.kernel} → ${layer.out} stride ${layer.stride}`;
     case "connector":
       return `${layer.name} connector → ${layer.out} like ${layer.like.net} at ${layer.like.spot}`;
+    case "free":
+      return `${layer.name} free → ${layer.width}`;
     case "linear":
       return `${layer.name} → ${layer.out}`;
     case "batchNorm":
@@ -122,6 +126,8 @@ function printLayer(layer: Layer): string {
       return `${layer.kind}(${
         layer.branches.map((branch) => branch.map(printLayer).join(", ") || "input").join(" | ")
       })`;
+    case "leakyRelu":
+      return `leakyRelu ${layer.slope}`;
     case "relu":
     case "relu6":
     case "sigmoid":

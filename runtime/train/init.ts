@@ -13,7 +13,7 @@ import { sizeOf } from "../ir/node.ts";
  *
  * `default`: U(±1/√fanIn), what PyTorch's convolution, linear layers and their biases draw (Kaiming uniform with
  * a = √5); `heOut`: N(0, 2 / (kH · kW · out)); `heIn`: N(0, 2 / fanIn); `normal`: N(0, std²); `xavierUniform`: U(±gain √(6 / (fanIn + fanOut)));
- * `one` and `zero` are constants.
+ * `heUniform`: U(±√(6 / ((1 + slope²) fanIn))); `one`, `zero` and `constant` are what they say.
  */
 export function initialValues(entry: ParameterEntry, seed: number): Float32Array {
   const values = new Float32Array(sizeOf(entry.shape));
@@ -38,6 +38,10 @@ export function initialValues(entry: ParameterEntry, seed: number): Float32Array
       const fanOut = shape[0]! * sizeOf(shape.slice(2));
       return fillUniform(values, random, init.gain * Math.sqrt(6 / (fanIn + fanOut)));
     }
+    case "constant":
+      return values.fill(init.value);
+    case "heUniform":
+      return fillUniform(values, random, Math.sqrt(6 / ((1 + init.slope ** 2) * fanIn)));
     default:
       return init satisfies never;
   }

@@ -32,5 +32,6 @@ export function weightIn(weight: Weight, epoch: number, measured: Readonly<Recor
 
 function rampIn(ramp: Ramp, epoch: number): number {
   const position = Math.min(epoch - 1 + ramp.from, ramp.epochs) / ramp.epochs;
+  if (ramp.ramp === "linear") return ramp.to * position;
   return ramp.to * Math.exp(-5 * (1 - position) ** 2);
 }

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { type Arch, channelsAt, type LossGraph, type Member, type Role, type Site, type Value } from "../../dsl/mod.ts";
+import { type Arch, channelsAt, type LossGraph, type Member, preActivation, type Role, type Site, type Value } from "../../dsl/mod.ts";
 import type { Clause } from "../../dsl/mod.ts";
 
 /** A site with these nets, `[id, role, architecture]`. */
@@ -15,6 +15,8 @@ export function siteWith(
       view: 0,
       arch: arch.name,
       spots: arch.spots,
+      preActivations: arch.spots.map((spot) => preActivation(arch, spot)),
+      width: channels["embedding"]!,
       channels: arch.spots.map((spot) => channels[spot]!),
     };
   });

@@ -10,22 +10,36 @@ import type { Watch } from "../../../dsl/graph.ts";
 import type { Method } from "../../../dsl/method.ts";
 import { crd } from "../../../methods/crd.ts";
 import { at } from "../../../methods/at.ts";
+import { cc } from "../../../methods/cc.ts";
 import { fitnet } from "../../../methods/fitnet.ts";
 import { kd } from "../../../methods/kd.ts";
+import { nst } from "../../../methods/nst.ts";
+import { pkt } from "../../../methods/pkt.ts";
 import { rkd } from "../../../methods/rkd.ts";
 import { sp } from "../../../methods/sp.ts";
+import { vid } from "../../../methods/vid.ts";
 import { known, netOf, type Replay, type StepView, total, unweighted } from "../adapter.ts";
+import { ROUNDED_INPUTS } from "../rules.ts";
 import { numberIn, type Trace } from "../trace_format.ts";
 import { crdConstants, crdPrefixes, crdReplay } from "./crd.ts";
 
 interface Recorded {
   /** The method at β and γ. */
-  readonly use: (told: { readonly weight: number; readonly ce: number }, trace: Trace, nets: readonly Arch[]) => Method;
+  readonly use: (
+    told: { readonly weight: number; readonly ce: number },
+    trace: Trace,
+    nets: readonly [teacher: Arch, student: Arch],
+  ) => Method;
   /** Prefixes of its modules' tensors there and here. */
-  readonly prefixes?: (nets: readonly Arch[]) => Replay["prefixes"];
+  readonly prefixes?: (nets: readonly [teacher: Arch, student: Arch]) => Replay["prefixes"];
+  /** Error allowed against float64. */
+  readonly exactness?: number;
   /** What the recording has beside the usual. */
   readonly more?: (trace: Trace) => Partial<Replay>;
 }
+
+/** Error of terms that are differences of nearly equal numbers, against float64. */
+const SMALL_DIFFERENCES = 1e-6;
 
 const methods: Readonly<Record<string, Recorded>> = {
   crd: {
@@ -35,7 +49,7 @@ const methods: Readonly<Record<string, Recorded>> = {
   },
   attention: { use: (told) => at(told) as Method },
   similarity: { use: (told) => sp(told) as Method },
-  rkd: { use: (told) => rkd(told) as Method },
+  rkd: { use: (told) => rkd(told) as Method, exactness: SMALL_DIFFERENCES },
   hint: {
     use: (told, { config }, nets) => {
       const [ofTeacher, ofStudent] = nets.map((arch) => hintSpot(arch, numberIn(config, "hint_layer")));
@@ -43,7 +57,22 @@ const methods: Readonly<Record<string, Recorded>> = {
     },
     prefixes: () => [["regress_s/", "student_fitnet/"]],
   },
+  correlation: {
+    use: (told, { config }) => cc({ ...told, width: numberIn(config, "feat_dim") }) as Method,
+    prefixes: () => [["embed_s/", "student_cc_student/"], ["embed_t/", "student_cc_teacher/"]],
+  },
+  pkt: { use: (told) => pkt(told) as Method, exactness: SMALL_DIFFERENCES },
+  nst: { use: (told) => nst(told) as Method },
+  vid: {
+    // Its float64 run kept in double precision the first variance that the file holds rounded.
+    exactness: ROUNDED_INPUTS,
+    use: (told) => vid(told) as Method,
+    prefixes: ([, { spots }]) => spots.map((spot, i) => [`vid/${i}.`, `student_vid_${spot}/`] as const),
+  },
 };
+
+/** Names of the recorded methods. */
+export const distilled: readonly string[] = Object.keys(methods);
 
 /** Replays traces of a distiller. */
 export function distillTrace(trace: Trace): Replay | string {
@@ -51,7 +80,7 @@ export function distillTrace(trace: Trace): Replay | string {
   const [master, pupil] = [netOf(trace, "teacher"), netOf(trace, "student")];
   if (typeof master === "string") return master;
   if (typeof pupil === "string") return pupil;
-  const { use, prefixes, more } = methods[trace.method]!;
+  const { use, prefixes, exactness, more } = methods[trace.method]!;
   const [ce, alpha, weight] = ["gamma", "alpha", "beta"].map((name) => numberIn(config, name)) as [
     number,
     number,
@@ -67,6 +96,7 @@ export function distillTrace(trace: Trace): Replay | string {
   const watch: Watch = { name: "kl", value: divergence.loss };
   return {
     sentence,
+    ...(exactness === undefined ? {} : { exactness }),
     graph: { ...graph, watches: [...graph.watches, watch] },
     epoch: 1,
     prefixes: [["student/", "student/"], ["teacher/", "teacher/"], ...(prefixes?.([master, pupil]) ?? [])],
