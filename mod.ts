@@ -206,7 +206,7 @@ export function rebind(pipeline: AnyPipeline, flags: Rebinding = {}): Pipeline<K
 export const builtins: Values = Object.freeze({
   methods: Object.freeze({
     ab,
-  at,
+    at,
     byot,
     cc,
     crd,
@@ -214,8 +214,8 @@ export const builtins: Values = Object.freeze({
     dml,
     ffsd,
     fitnet,
-  fsp,
-  ft,
+    fsp,
+    ft,
     kd,
     labelSmoothing,
     nst,

@@ -32,6 +32,7 @@ export * from "./random.ts";
 export * from "./refused.ts";
 export { siteOf } from "./site.ts";
 export * from "./spec.ts";
+export * from "./staged.ts";
 export * from "./topology.ts";
 export * from "./train.ts";
 export * from "./value.ts";

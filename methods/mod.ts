@@ -11,6 +11,7 @@
  * @module
  */
 
+export { ab, abLoss, type AbOptions } from "./ab.ts";
 export { at, atLoss, type AtOptions } from "./at.ts";
 export { byot, type ByotNeeds, type ByotOptions } from "./byot.ts";
 export { cc, ccLoss, type CcOptions } from "./cc.ts";
@@ -19,6 +20,8 @@ export { dkd, dkdLoss, type DkdOptions } from "./dkd.ts";
 export { dml, type DmlNeeds } from "./dml.ts";
 export { ffsd, ffsdDefaults, type FfsdNeeds, type FfsdOptions } from "./ffsd.ts";
 export { fitnet, type FitnetOptions, hintLoss } from "./fitnet.ts";
+export { fsp, fspLoss, fspMatrix, type FspOptions } from "./fsp.ts";
+export { factorVector, ft, ftLoss, type FtOptions } from "./ft.ts";
 export { kd, type KdNeeds, type KdOptions } from "./kd.ts";
 export {
   labelSmoothing,

@@ -1,5 +1,14 @@
 import { assertEquals } from "@std/assert";
-import { type Arch, channelsAt, type LossGraph, type Member, preActivation, type Role, type Site, type Value } from "../../dsl/mod.ts";
+import {
+  type Arch,
+  channelsAt,
+  type LossGraph,
+  type Member,
+  preActivation,
+  type Role,
+  type Site,
+  type Value,
+} from "../../dsl/mod.ts";
 import type { Clause } from "../../dsl/mod.ts";
 
 /** A site with these nets, `[id, role, architecture]`. */

@@ -9,9 +9,12 @@ import { teacher } from "../../../dsl/cohort.ts";
 import type { Watch } from "../../../dsl/graph.ts";
 import type { Method } from "../../../dsl/method.ts";
 import { crd } from "../../../methods/crd.ts";
+import { ab } from "../../../methods/ab.ts";
 import { at } from "../../../methods/at.ts";
 import { cc } from "../../../methods/cc.ts";
 import { fitnet } from "../../../methods/fitnet.ts";
+import { fsp } from "../../../methods/fsp.ts";
+import { ft } from "../../../methods/ft.ts";
 import { kd } from "../../../methods/kd.ts";
 import { nst } from "../../../methods/nst.ts";
 import { pkt } from "../../../methods/pkt.ts";
@@ -36,6 +39,8 @@ interface Recorded {
   readonly exactness?: number;
   /** What the recording has beside the usual. */
   readonly more?: (trace: Trace) => Partial<Replay>;
+  /** The loss of the initial stage, from the terms of a step of it. */
+  readonly stageTerms?: NonNullable<Replay["stageTerms"]>;
 }
 
 /** Error of terms that are differences of nearly equal numbers, against float64. */
@@ -61,6 +66,20 @@ const methods: Readonly<Record<string, Recorded>> = {
     use: (told, { config }) => cc({ ...told, width: numberIn(config, "feat_dim") }) as Method,
     prefixes: () => [["embed_s/", "student_cc_student/"], ["embed_t/", "student_cc_teacher/"]],
   },
+  abound: {
+    use: ({ ce }) => ab({ ce }) as unknown as Method,
+    prefixes: ([, { spots }]) => spots.map((spot, i) => [`connector/connectors.${i}.`, `student_ab_${spot}/`] as const),
+    stageTerms: (step) => ({ init_loss: total(step) }),
+  },
+  fsp: {
+    use: ({ ce }) => fsp({ ce }) as unknown as Method,
+    stageTerms: (step) => ({ init_loss: total(step) }),
+  },
+  factor: {
+    use: (told) => ft(told) as Method,
+    prefixes: () => [["translator/", "student_ft/"], ["paraphraser/", "student_ft_paraphraser/"]],
+    stageTerms: (step) => ({ init_loss: total(step) }),
+  },
   pkt: { use: (told) => pkt(told) as Method, exactness: SMALL_DIFFERENCES },
   nst: { use: (told) => nst(told) as Method },
   vid: {
@@ -80,7 +99,7 @@ export function distillTrace(trace: Trace): Replay | string {
   const [master, pupil] = [netOf(trace, "teacher"), netOf(trace, "student")];
   if (typeof master === "string") return master;
   if (typeof pupil === "string") return pupil;
-  const { use, prefixes, exactness, more } = methods[trace.method]!;
+  const { use, prefixes, exactness, more, stageTerms } = methods[trace.method]!;
   const [ce, alpha, weight] = ["gamma", "alpha", "beta"].map((name) => numberIn(config, name)) as [
     number,
     number,
@@ -109,6 +128,7 @@ export function distillTrace(trace: Trace): Replay | string {
         total: total(step),
       }),
     scores: (key) => (key === "student" || key === "teacher" ? { of: [key], as: "one" } : undefined),
+    ...(stageTerms === undefined ? {} : { stageTerms }),
     ...more?.(trace),
   };
 }
