@@ -14,6 +14,7 @@
 export * from "./arch.ts";
 export * from "./archs/mod.ts";
 export * from "./cohort.ts";
+export * from "./connectors.ts";
 export * from "./data.ts";
 export * from "./distill.ts";
 export * from "./errors.ts";

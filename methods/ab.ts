@@ -4,6 +4,7 @@
  * @module
  */
 
+import { connector } from "../dsl/connectors.ts";
 import {
   channelsOf,
   distiller,
@@ -15,20 +16,20 @@ import {
 } from "../dsl/distill.ts";
 import { add, greater, mul, square, sub, sumPerSample } from "../dsl/expr.ts";
 import type { Aux, Weight } from "../dsl/graph.ts";
-import { batchNorm, connector } from "../dsl/layers.ts";
+import { batchNorm } from "../dsl/layers.ts";
 import type { Member, Method } from "../dsl/method.ts";
 import { beforehand, type StageOptions } from "../dsl/staged.ts";
 import { run, stop, type Value } from "../dsl/value.ts";
 import { requirePositive, requireWhole } from "../dsl/verbs/options.ts";
 
 /** Options of {@linkcode ab}. */
-export interface AbOptions<T extends string = string, S extends string = string> extends DistillOptions, StageOptions {
+export interface AbOptions<P extends SpotPair = SpotPair> extends DistillOptions, StageOptions {
   /** Factor β of the stage's terms; 1. */
   readonly weight?: Weight;
   /** Margin m; 1. */
   readonly margin?: number;
   /** Spots that are compared; each of the student with the teacher's of the same rank unless said. */
-  readonly at?: readonly SpotPair<T, S>[];
+  readonly at?: readonly P[];
 }
 
 /**
@@ -60,13 +61,13 @@ export interface AbOptions<T extends string = string, S extends string = string>
  * Neurons", equation 5, with margin, weights of spots and 30 epochs of the RepDistiller benchmark (Tian, Krishnan,
  * Isola 2020). Where channel counts agree, maps have to agree in size.
  */
-export function ab<const T extends string = never, const S extends string = never>(
-  options: AbOptions<T, S> = {},
-): Method<DistillNeeds<T, S>, never> {
+export function ab<const P extends SpotPair = never>(
+  options: AbOptions<P> = {},
+): Method<DistillNeeds<P>, never> {
   const { weight = 1, ce = 1, margin = 1, epochs = 30, optimizer, at } = options;
   requirePositive("ab()", "margin", margin);
   requireWhole("ab()", "epochs", epochs);
-  const method = distiller<T, S>({
+  const method = distiller<P>({
     name: "ab",
     options: { weight, ce, margin, epochs, optimizer, at },
     where: at ?? "every spot",

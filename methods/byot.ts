@@ -42,7 +42,7 @@ export type ByotNeeds = Record<never, never>;
  * ```ts
  * import { resnet8, solo } from "../dsl/mod.ts";
  * import { byot } from "./byot.ts";
- * console.log(solo(resnet8).use(byot()).lower().heads.map((head) => head.name)); // ["net_exit_1", "net_exit_2"]
+ * console.log(solo(resnet8).use(byot()).lower().heads.map((head) => head.name)); // ["student_exit_1", "student_exit_2"]
  * ```
  *
  * Source: Zhang et al. 2019, equations 2–5. The release's bottlenecks are separable convolutions with a stride a stage,

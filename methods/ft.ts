@@ -23,13 +23,13 @@ import { run, stop, type Value } from "../dsl/value.ts";
 import { requireShare, requireWhole } from "../dsl/verbs/options.ts";
 
 /** Options of {@linkcode ft}. */
-export interface FtOptions<T extends string = string, S extends string = string> extends DistillOptions, StageOptions {
+export interface FtOptions<P extends SpotPair = SpotPair> extends DistillOptions, StageOptions {
   /** Factor β; 200 (Tian et al. 2020). */
   readonly weight?: Weight;
   /** Channels of a factor over the teacher's; 0.5. */
   readonly share?: number;
   /** Spots that are compared; the deepest of both unless said. */
-  readonly at?: readonly SpotPair<T, S>[];
+  readonly at?: readonly P[];
 }
 
 /**
@@ -57,15 +57,15 @@ export interface FtOptions<T extends string = string, S extends string = string>
  * RepDistiller benchmark (Tian, Krishnan, Isola 2020): factors are compared by their attention maps, the stage has 30
  * epochs of SGD at a rate of 0.01.
  */
-export function ft<const T extends string = never, const S extends string = never>(
-  options: FtOptions<T, S> = {},
-): Method<DistillNeeds<T, S>, string> {
+export function ft<const P extends SpotPair = never>(
+  options: FtOptions<P> = {},
+): Method<DistillNeeds<P>, string> {
   const { weight = 200, ce = 1, share = 0.5, epochs = 30, at } = options;
   const { optimizer = { kind: "sgd", learningRate: 0.01, momentum: 0.9, weightDecay: 5e-4, nesterov: false } } =
     options;
   requireShare("ft()", "share", share);
   requireWhole("ft()", "epochs", epochs);
-  return distiller<T, S>({
+  return distiller<P>({
     name: "ft",
     options: { weight, ce, share, epochs, optimizer, at },
     where: at ?? "deepest spot",

@@ -29,7 +29,7 @@ export type LabelSmoothingNeeds = Record<never, never>;
  * ```ts
  * import { resnet8, solo } from "../dsl/mod.ts";
  * import { labelSmoothing } from "./label_smoothing.ts";
- * console.log(solo(resnet8).use(labelSmoothing()).lower().terms.map((term) => term.name)); // ["net/smoothed_ce"]
+ * console.log(solo(resnet8).use(labelSmoothing()).lower().terms.map((term) => term.name)); // ["student/smoothed_ce"]
  * ```
  *
  * Source: Szegedy, Vanhoucke, Ioffe, Shlens, Wojna 2016, section 7.

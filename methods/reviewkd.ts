@@ -18,13 +18,12 @@ import {
   poolTo,
   resizeTo,
   sizeOf,
-  slice,
   square,
   sub,
 } from "../dsl/expr.ts";
 import type { Aux, Term, Weight } from "../dsl/graph.ts";
 import { frozenOptions } from "../dsl/json.ts";
-import { batchNorm, conv, type Layer, sigmoid } from "../dsl/layers.ts";
+import { batchNorm, chunkChannels, conv, type Layer, product, sigmoid, sum } from "../dsl/layers.ts";
 import { supervision, term } from "../dsl/losses.ts";
 import { type Member, type Method, method } from "../dsl/method.ts";
 import { constant, embedding, run, stop, tap, type Value } from "../dsl/value.ts";
@@ -104,7 +103,7 @@ export function hclLoss(student: Value<"map">, teacher: Value<"map">): Value<"sa
   let half: Value<"scalar"> = constant(1);
   for (const side of [4, 2, 1]) {
     // 1 where the map is larger, else 0: then the size is left out and the factor not halved.
-    const larger = greater(sizeOf(student, 2), side);
+    const larger = greater(sizeOf(teacher, 2), side);
     half = mul(half, sub(constant(1), mul(larger, 0.5)));
     const factor = mul(half, larger);
     loss = add(loss, mul(distance(poolTo(student, side), poolTo(teacher, side)), factor));
@@ -157,10 +156,8 @@ class Review {
     const before = level === 0 ? "" : `${level - 1}.conv2`;
     const x = run(this.aux.id, "map", { from: before, to: `${level}.conv1`, input: map });
     if (deeper === undefined) return x;
-    const y = resizeTo(deeper, x);
-    const to = `${level}.att_conv`;
-    const share = run(this.aux.id, "map", { from: `${level}.conv1`, to, input: concat([x, y]) });
-    return add(mul(x, slice(share, 1, 0, 1)), mul(y, slice(share, 1, 1, 1)));
+    const both = concat([x, resizeTo(deeper, map)]);
+    return run(this.aux.id, "map", { from: `${level}.conv1`, to: `${level}.att_conv`, input: both });
   }
 }
 
@@ -171,7 +168,16 @@ function blockStages(level: number, middle: number, out: number): readonly Stage
   const named = (name: string): string => `${level}.${name}`;
   return [
     stage("conv1", [conv(named("conv1.0"), middle, { kernel: 1, init }), batchNorm(named("conv1.1"))]),
-    ...(level === 0 ? [] : [stage("att_conv", [conv(named("att_conv.0"), 2, { kernel: 1, bias: true }), sigmoid])]),
+    ...(level === 0
+      ? []
+      : [stage("att_conv", [sum(weighed(named("att_conv.0"), 0), weighed(named("att_conv.0"), 1))])]),
     stage("conv2", [conv(named("conv2.0"), out, { init }), batchNorm(named("conv2.1"))]),
+  ];
+}
+
+/** One of the two halves of the channels, times its own of two attention maps that are read from both. */
+function weighed(name: string, half: number): readonly Layer[] {
+  return [
+    product([chunkChannels(half, 2)], [conv(name, 2, { kernel: 1, bias: true }), sigmoid, chunkChannels(half, 2)]),
   ];
 }

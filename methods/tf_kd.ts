@@ -40,7 +40,7 @@ export type TfKdNeeds = Record<never, never>;
  * ```ts
  * import { resnet8, solo } from "../dsl/mod.ts";
  * import { tfKd } from "./tf_kd.ts";
- * console.log(solo(resnet8).use(tfKd()).lower().terms.map((term) => term.name)); // ["net/ce", "net/tf_kd"]
+ * console.log(solo(resnet8).use(tfKd()).lower().terms.map((term) => term.name)); // ["student/ce", "student/tf_kd"]
  * ```
  *
  * Source: Yuan et al. 2020, section 5.2. The paper's equation has no τ²; its released code multiplies by a factor chosen

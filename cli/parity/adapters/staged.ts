@@ -5,8 +5,9 @@
  */
 
 import { teacher } from "../../../dsl/cohort.ts";
+import { connector } from "../../../dsl/connectors.ts";
 import { mul, perSample, square, sub } from "../../../dsl/expr.ts";
-import { batchNorm, connector } from "../../../dsl/layers.ts";
+import { batchNorm } from "../../../dsl/layers.ts";
 import { run, stop, type Value } from "../../../dsl/value.ts";
 import { abLoss } from "../../../methods/ab.ts";
 import { fspLoss } from "../../../methods/fsp.ts";
@@ -38,7 +39,7 @@ export const stagedLosses: Readonly<Record<string, LossAdapter>> = {
   },
   FT_paraphraser: (files) => {
     const arch = tapsOnly([shapeOf(files, "t")[1]!]);
-    const { aux } = teacher(arch).student({ ...arch, name: "student" }).use(ft<"f0", "f0">({ at: ["f0"] })).lower();
+    const { aux } = teacher(arch).student({ ...arch, name: "student" }).use(ft<"f0">({ at: ["f0"] })).lower();
     const map = recordedInput("t", "map");
     // The recording asks for the gradient of what is paraphrased, not of the target.
     const made = run("student_ft_paraphraser", "map", { to: "map", input: map });
