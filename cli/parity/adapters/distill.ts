@@ -6,8 +6,9 @@
 
 import type { Arch } from "../../../dsl/arch.ts";
 import { teacher } from "../../../dsl/cohort.ts";
-import type { Watch } from "../../../dsl/graph.ts";
+import type { LossGraph, Watch } from "../../../dsl/graph.ts";
 import type { Method } from "../../../dsl/method.ts";
+import { logits } from "../../../dsl/value.ts";
 import { crd } from "../../../methods/crd.ts";
 import { ab } from "../../../methods/ab.ts";
 import { at } from "../../../methods/at.ts";
@@ -41,6 +42,8 @@ interface Recorded {
   readonly more?: (trace: Trace) => Partial<Replay>;
   /** The loss of the initial stage, from the terms of a step of it. */
   readonly stageTerms?: NonNullable<Replay["stageTerms"]>;
+  /** Whether the stage runs all of the student in train mode, so that statistics move that its loss does not read. */
+  readonly stageOfAll?: boolean;
 }
 
 /** Error of terms that are differences of nearly equal numbers, against float64. */
@@ -69,10 +72,12 @@ const methods: Readonly<Record<string, Recorded>> = {
   abound: {
     use: ({ ce }) => ab({ ce }) as unknown as Method,
     prefixes: ([, { spots }]) => spots.map((spot, i) => [`connector/connectors.${i}.`, `student_ab_${spot}/`] as const),
+    stageOfAll: true,
     stageTerms: (step) => ({ init_loss: total(step) }),
   },
   fsp: {
     use: ({ ce }) => fsp({ ce }) as unknown as Method,
+    stageOfAll: true,
     stageTerms: (step) => ({ init_loss: total(step) }),
   },
   factor: {
@@ -99,7 +104,7 @@ export function distillTrace(trace: Trace): Replay | string {
   const [master, pupil] = [netOf(trace, "teacher"), netOf(trace, "student")];
   if (typeof master === "string") return master;
   if (typeof pupil === "string") return pupil;
-  const { use, prefixes, exactness, more, stageTerms } = methods[trace.method]!;
+  const { use, prefixes, exactness, more, stageTerms, stageOfAll = false } = methods[trace.method]!;
   const [ce, alpha, weight] = ["gamma", "alpha", "beta"].map((name) => numberIn(config, name)) as [
     number,
     number,
@@ -116,7 +121,7 @@ export function distillTrace(trace: Trace): Replay | string {
   return {
     sentence,
     ...(exactness === undefined ? {} : { exactness }),
-    graph: { ...graph, watches: [...graph.watches, watch] },
+    graph: { ...(stageOfAll ? forwardingAll(graph) : graph), watches: [...graph.watches, watch] },
     epoch: 1,
     prefixes: [["student/", "student/"], ["teacher/", "teacher/"], ...(prefixes?.([master, pupil]) ?? [])],
     optimizers: { student: Object.keys(trace.optimizers)[0]! },
@@ -131,6 +136,13 @@ export function distillTrace(trace: Trace): Replay | string {
     ...(stageTerms === undefined ? {} : { stageTerms }),
     ...more?.(trace),
   };
+}
+
+/** The graph with stages in which the student runs up to its class scores. */
+function forwardingAll(graph: LossGraph): LossGraph {
+  const watch: Watch = { name: "student", value: logits({ id: "student", view: 0 }) };
+  const stages = graph.stages!.map((stage) => ({ ...stage, graph: { ...stage.graph, watches: [watch] } }));
+  return { ...graph, stages };
 }
 
 /** The spot behind f[index] of a recording, whose f[0] is the stem. */
