@@ -36,7 +36,7 @@ export type Verb = typeof verbOrder[number];
 /** Fills in a verb's options, and what options it has beside those that are filled in; `undefined` for any. */
 const options = {
   branches: [same, undefined],
-  pretrain: [pretrainOptions, []],
+  pretrain: [pretrainOptions, ["optimizer"]],
   mutual: [mutualOptions, []],
   ensemble: [ensembleOptions, []],
   use: [same, undefined],

@@ -119,7 +119,7 @@ function graphSections(graph: LossGraph): readonly string[] {
       "Modules",
       graph.aux.map(({ id, group, optimizer }) => [
         id,
-        group === id ? "its own learner" : `learns with ${group}`,
+        group !== id ? `learns with ${group}` : order.includes(id) ? "its own learner" : "rests",
         optimizer === undefined ? "" : settings(optimizer),
       ]),
     ),

@@ -20,15 +20,19 @@ export type PretrainOptions = Pick<TrainOptions, "epochs" | "optimizer" | "sched
 export interface PretrainSpec {
   /** Passes over the training images; 240 (Tian et al. 2020). */
   readonly epochs: number;
-  /** Changes to the run's optimizer. */
-  readonly optimizer: Partial<OptimizerSpec>;
+  /** Changes to the run's optimizer; none unless said. */
+  readonly optimizer?: Partial<OptimizerSpec>;
   /** Learning-rate factor over the epochs; ×0.1 after half and after three quarters of them. */
   readonly schedule: ScheduleSpec;
 }
 
 /** The options with defaults filled in. @throws {OptionError} If a number is outside its range. */
-export function pretrainOptions({ epochs = 240, optimizer = {}, schedule }: PretrainOptions): PretrainSpec {
-  const said = trainSpec({ epochs, optimizer, ...(schedule === undefined ? {} : { schedule }) });
+export function pretrainOptions({ epochs = 240, optimizer, schedule }: PretrainOptions): PretrainSpec {
+  const said = trainSpec({
+    epochs,
+    ...(optimizer === undefined ? {} : { optimizer }),
+    ...(schedule === undefined ? {} : { schedule }),
+  });
   return frozenJson({ epochs, optimizer, schedule: said.schedule }, "pretrain()") as unknown as PretrainSpec;
 }
 
@@ -41,5 +45,6 @@ export function pretrainOptions({ epochs = 240, optimizer = {}, schedule }: Pret
 export function lowerPretrain(site: Site, { epochs, optimizer, schedule }: PretrainSpec): Partial<LossGraph> {
   if (site.teachers.length === 0) throw new MissingRoleError(`Cannot lower pretrain(): ${refusals.pretrainNobody}.`);
   const graph = mergeGraphs([{ terms: site.teachers.map((teacher) => supervision(teacher)) }]);
-  return { stages: [Object.freeze({ name: "pretrain", epochs, graph, optimizer, schedule })] };
+  const changes = optimizer === undefined ? {} : { optimizer };
+  return { stages: [Object.freeze({ name: "pretrain", epochs, graph, ...changes, schedule })] };
 }

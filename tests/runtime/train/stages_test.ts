@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
 import { synthetic } from "../../../datasets/synthetic.ts";
 import { teacher } from "../../../dsl/cohort.ts";
-import { CheckpointError, VerificationError } from "../../../dsl/errors.ts";
+import { CheckpointError, OptionError, VerificationError } from "../../../dsl/errors.ts";
 import { emptyGraph, type LossGraph, mergeGraphs } from "../../../dsl/graph.ts";
 import { linear } from "../../../dsl/layers.ts";
 import { supervision, term } from "../../../dsl/losses.ts";
@@ -11,6 +11,7 @@ import { kd } from "../../../methods/kd.ts";
 import { reference } from "../../../runtime/backend/reference/reference.ts";
 import { printGraph } from "../../../runtime/compile/print.ts";
 import { verifyGraph } from "../../../runtime/compile/verify.ts";
+import { builtins, crd, normalize, parseSpec, resnet14, resnet8 } from "../../../mod.ts";
 import { reporter } from "../../../runtime/train/run.ts";
 import { decodeSnapshot, encodeSnapshot, type Snapshot } from "../../../runtime/train/snapshot.ts";
 import {
@@ -165,6 +166,20 @@ Deno.test("verifyGraph() refuses stages and kept tensors that make no sense", ()
   const state = [{ name: "m", shape: [], init: { rule: "zero" } }] as const;
   refused({ state: [...state, ...state] }, "two kept tensors are called m");
   refused({ state, updates: [{ state: "m", value }, { state: "m", value }] }, "the kept tensor m is written twice");
+});
+
+Deno.test("pretrain() is read again from its spec, defaults filled in or not", () => {
+  const said = teacher(resnet14).student(resnet8).pretrain({ epochs: 9, optimizer: { learningRate: 0.05 } }).use(crd());
+  const read = parseSpec(JSON.stringify(said.spec), builtins);
+  assertEquals([read.spec, read.lower()], [said.spec, said.lower()]);
+  const { spec } = normalize(said);
+  assertEquals(normalize(parseSpec(JSON.stringify(spec), builtins)).spec, spec);
+  assertEquals(spec.clauses[0]!.options["schedule"], { milestones: [5, 7], gamma: 0.1, warmup: 0 });
+  assertThrows(
+    () => teacher(plain).student(tiny).pretrain({ batch: 3 } as never),
+    OptionError,
+    'Cannot say pretrain(): it has no option "batch".',
+  );
 });
 
 Deno.test("explain() and printGraph() show stages", () => {
