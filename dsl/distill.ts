@@ -74,10 +74,24 @@ export interface DistillerShape {
 /**
  * Declares a distiller: `student/ce` at γ and for every spot `student/name`, at β.
  *
- * With several spots, their names are appended to the term's; with several teachers, the teacher's. A spot is not
- * routed but the values read there: `term.spot` is the student's.
+ * With several spots, their names are appended to the term's; with several teachers, the teacher's. `term.spot` is the
+ * student's spot, and the loss reads the two nets nowhere else, so that another method can route it.
  *
  * @throws {OptionError} If β or γ is negative or not finite, or the list of spots is empty.
+ *
+ * @example A distiller of one's own: class scores as close as can be
+ * ```ts
+ * import { distiller } from "./distill.ts";
+ * import { perSample, resnet14, resnet8, square, sub, teacher } from "./mod.ts";
+ * const near = distiller({
+ *   name: "near",
+ *   options: { weight: 1, ce: 1 },
+ *   where: "logits",
+ *   loss: (student, teacher) => perSample(square(sub(student, teacher))),
+ * });
+ * console.log(teacher(resnet14).student(resnet8).use(near).lower().terms.map(({ name, spot }) => [name, spot]));
+ * // [["student/ce", undefined], ["student/near", "logits"]]
+ * ```
  */
 export function distiller<P extends SpotPair = never>(
   { name, options, where, loss, aux, more }: DistillerShape,

@@ -56,25 +56,25 @@ const review = ["0.conv1", "1.conv1", "2.conv1", "3.conv1", "0.conv2", "1.conv2"
 
 // tiny's spots have 2, 3 and 4 channels; the teacher is another tiny.
 const distillers: Readonly<Record<string, Expected>> = {
-  at: { method: at() as Method, terms: every("at"), reached: maps, weight: 1000 },
-  sp: { method: sp() as Method, terms: { "student/sp": "layer3" }, reached: maps, weight: 3000 },
-  rkd: { method: rkd() as Method, terms: { "student/rkd": "embedding" }, reached: maps, weight: 1 },
+  at: { method: at(), terms: every("at"), reached: maps, weight: 1000 },
+  sp: { method: sp(), terms: { "student/sp": "layer3" }, reached: maps, weight: 3000 },
+  rkd: { method: rkd(), terms: { "student/rkd": "embedding" }, reached: maps, weight: 1 },
   fitnet: {
-    method: fitnet() as Method,
+    method: fitnet(),
     terms: { "student/fitnet": "layer2" },
     reached: [...upTo("layer2"), "student_fitnet/bn", "student_fitnet/conv"],
     weight: 100,
   },
-  pkt: { method: pkt() as Method, terms: { "student/pkt": "embedding" }, reached: maps, weight: 30000 },
-  nst: { method: nst() as Method, terms: every("nst"), reached: maps, weight: 50 },
+  pkt: { method: pkt(), terms: { "student/pkt": "embedding" }, reached: maps, weight: 30000 },
+  nst: { method: nst(), terms: every("nst"), reached: maps, weight: 50 },
   cc: {
-    method: cc() as Method,
+    method: cc(),
     terms: { "student/cc": "embedding" },
     reached: [...maps, "student_cc_student/linear", "student_cc_teacher/linear"],
     weight: 0.02,
   },
   vid: {
-    method: vid() as Method,
+    method: vid(),
     terms: every("vid"),
     reached: [
       ...maps,
@@ -83,13 +83,13 @@ const distillers: Readonly<Record<string, Expected>> = {
     weight: 1,
   },
   dkd: {
-    method: dkd() as Method,
+    method: dkd(),
     terms: { "student/dkd": "logits" },
     reached: [...maps, "student/fc"],
     weight: { ramp: "linear", to: 1, epochs: 20, from: 1 },
   },
   reviewkd: {
-    method: reviewkd() as Method,
+    method: reviewkd(),
     terms: { "student/reviewkd": undefined },
     reached: [
       ...maps,
@@ -170,7 +170,7 @@ Deno.test("a student of two teachers has terms and modules for each", () => {
 
 Deno.test("a sentence with a distiller is rebuilt from its spec's options", () => {
   for (const { method } of Object.values(distillers)) {
-    const again = remake[method.name as keyof typeof remake](method.options as never) as Method;
+    const again = remake[method.name as keyof typeof remake](method.options as never);
     assertEquals(again.options, method.options);
   }
 });

@@ -23,6 +23,8 @@ const proofs: readonly (readonly [stem: string, what: string, options: TraceOpti
   ["trace_vanilla_resnet8", "five recorded steps of plain training", {}],
   ["trace_dml_pairwise", "a recorded step of DML with live targets", { iterations: 1 }],
   ["trace_ffsd_resnet8", "two recorded steps of FFSD", { iterations: 2 }],
+  ["trace_distill_hint", "a recorded step of FitNets", { iterations: 1 }],
+  ["trace_reviewkd", "a recorded step of knowledge review", { iterations: 1 }],
 ];
 
 for (const [stem, what, options] of proofs) {
@@ -35,6 +37,8 @@ const kernels: readonly (readonly [stem: string, what: string])[] = [
   ["trace_dml_pairwise", "five recorded steps of DML with live targets"],
   ["trace_ffsd_resnet8", "five recorded steps of FFSD"],
   ["trace_ffsd_wrn10_1", "two recorded steps of FFSD with wide residual nets"],
+  ["trace_distill_hint", "three recorded steps of FitNets"],
+  ["trace_reviewkd", "three recorded steps of knowledge review"],
 ];
 
 for (const [stem, what] of kernels) {

@@ -51,46 +51,46 @@ const SMALL_DIFFERENCES = 1e-6;
 
 const methods: Readonly<Record<string, Recorded>> = {
   crd: {
-    use: (told, { config }) => crd({ ...told, ...crdConstants(config) }) as Method,
+    use: (told, { config }) => crd({ ...told, ...crdConstants(config) }),
     prefixes: () => crdPrefixes,
     more: ({ config }) => crdReplay(config),
   },
-  attention: { use: (told) => at(told) as Method },
-  similarity: { use: (told) => sp(told) as Method },
-  rkd: { use: (told) => rkd(told) as Method, exactness: SMALL_DIFFERENCES },
+  attention: { use: (told) => at(told) },
+  similarity: { use: (told) => sp(told) },
+  rkd: { use: (told) => rkd(told), exactness: SMALL_DIFFERENCES },
   hint: {
     use: (told, { config }, nets) => {
       const [ofTeacher, ofStudent] = nets.map((arch) => hintSpot(arch, numberIn(config, "hint_layer")));
-      return fitnet({ ...told, at: [{ teacher: ofTeacher!, student: ofStudent! }] }) as Method;
+      return fitnet({ ...told, at: [{ teacher: ofTeacher!, student: ofStudent! }] });
     },
     prefixes: () => [["regress_s/", "student_fitnet/"]],
   },
   correlation: {
-    use: (told, { config }) => cc({ ...told, width: numberIn(config, "feat_dim") }) as Method,
+    use: (told, { config }) => cc({ ...told, width: numberIn(config, "feat_dim") }),
     prefixes: () => [["embed_s/", "student_cc_student/"], ["embed_t/", "student_cc_teacher/"]],
   },
   abound: {
-    use: ({ ce }) => ab({ ce }) as unknown as Method,
+    use: ({ ce }) => ab({ ce }),
     prefixes: ([, { spots }]) => spots.map((spot, i) => [`connector/connectors.${i}.`, `student_ab_${spot}/`] as const),
     stageOfAll: true,
     stageTerms: (step) => ({ init_loss: total(step) }),
   },
   fsp: {
-    use: ({ ce }) => fsp({ ce }) as unknown as Method,
+    use: ({ ce }) => fsp({ ce }),
     stageOfAll: true,
     stageTerms: (step) => ({ init_loss: total(step) }),
   },
   factor: {
-    use: (told) => ft(told) as Method,
+    use: (told) => ft(told),
     prefixes: () => [["translator/", "student_ft/"], ["paraphraser/", "student_ft_paraphraser/"]],
     stageTerms: (step) => ({ init_loss: total(step) }),
   },
-  pkt: { use: (told) => pkt(told) as Method, exactness: SMALL_DIFFERENCES },
-  nst: { use: (told) => nst(told) as Method },
+  pkt: { use: (told) => pkt(told), exactness: SMALL_DIFFERENCES },
+  nst: { use: (told) => nst(told) },
   vid: {
     // Its float64 run kept in double precision the first variance that the file holds rounded.
     exactness: ROUNDED_INPUTS,
-    use: (told) => vid(told) as Method,
+    use: (told) => vid(told),
     prefixes: ([, { spots }]) => spots.map((spot, i) => [`vid/${i}.`, `student_vid_${spot}/`] as const),
   },
 };
@@ -104,6 +104,11 @@ export function distillTrace(trace: Trace): Replay | string {
   const [master, pupil] = [netOf(trace, "teacher"), netOf(trace, "student")];
   if (typeof master === "string") return master;
   if (typeof pupil === "string") return pupil;
+  if (
+    trace.method === "hint" && [master, pupil].some((arch) => hintSpot(arch, numberIn(config, "hint_layer")) === "")
+  ) {
+    return `hints at feature ${config["hint_layer"]} do not exist yet`;
+  }
   const { use, prefixes, exactness, more, stageTerms, stageOfAll = false } = methods[trace.method]!;
   const [ce, alpha, weight] = ["gamma", "alpha", "beta"].map((name) => numberIn(config, name)) as [
     number,
@@ -145,7 +150,7 @@ function forwardingAll(graph: LossGraph): LossGraph {
   return { ...graph, stages };
 }
 
-/** The spot behind f[index] of a recording, whose f[0] is the stem. */
+/** The spot behind f[index] of a recording, whose f[0] is the stem; empty where that is none. */
 function hintSpot({ spots }: Arch, index: number): string {
-  return spots[index - 1] ?? spots.at(-1)!;
+  return spots[index - 1] ?? "";
 }

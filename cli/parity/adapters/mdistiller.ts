@@ -42,10 +42,10 @@ function decoupled(config: Trace["config"]): Method {
     others: numberIn(config, "beta"),
     weight: linearWarmUp(1, numberIn(config, "warmup")),
     ce: numberIn(config, "ce_weight"),
-  }) as Method;
+  });
 }
 
 function reviewed(config: Trace["config"]): Method {
   const weight = linearWarmUp(numberIn(config, "reviewkd_weight"), numberIn(config, "warmup"));
-  return reviewkd({ weight, ce: numberIn(config, "ce_weight") }) as Method;
+  return reviewkd({ weight, ce: numberIn(config, "ce_weight") });
 }
