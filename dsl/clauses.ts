@@ -13,12 +13,14 @@ import { ensembleOptions } from "./verbs/ensemble.ts";
 import { fuseOptions } from "./verbs/fuse.ts";
 import { leaderOptions } from "./verbs/leader.ts";
 import { mutualOptions } from "./verbs/mutual.ts";
+import { pretrainOptions } from "./verbs/pretrain.ts";
 import { selfDistillOptions } from "./verbs/self_distill.ts";
 import { switchOptions } from "./verbs/switch.ts";
 
 /** Verbs in the order in which they are lowered: first what peers do, then fusion, leader and self-distillation. */
 export const verbOrder = [
   "branches",
+  "pretrain",
   "mutual",
   "ensemble",
   "use",
@@ -37,6 +39,7 @@ const options = {
   branches: [branchesOptions, ["from", "leader"]],
   mutual: [mutualOptions, ["teacherWeight"]],
   ensemble: [ensembleOptions, ["per", "measureOn"]],
+  pretrain: [pretrainOptions, ["optimizer"]],
   use: [same, undefined],
   diversify: [diversifyOptions, []],
   fuse: [fuseOptions, ["at"]],

@@ -108,6 +108,9 @@ export type MayEnsemble<K extends Known> = "peer" extends keyof K["taps"]
   : Refused<typeof refusals.ensembleAlone>;
 /** Guard of `mutual()`: a net alone has nobody to learn from. */
 export type MayMutual<K extends Known> = K["size"] extends 1 ? Refused<typeof refusals.mutualAlone> : Once<K, "mutual">;
+/** Guard of `pretrain()`. */
+export type MayPretrain<K extends Known> = "teacher" extends keyof K["taps"] ? Once<K, "pretrain">
+  : Refused<typeof refusals.pretrainNobody>;
 /** Guard of `switch()`: on teacher and student, or on peers of which it names some. */
 export type MaySwitch<K extends Known, Paused extends string = never> = [Paused] extends [never] ? MayPauseTeacher<K>
   : "peer" extends keyof K["taps"] ? Once<K, "switch">

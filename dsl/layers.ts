@@ -97,6 +97,7 @@ export type Layer =
   }
   | { readonly kind: "relu" }
   | { readonly kind: "relu6" }
+  | { readonly kind: "leakyRelu"; readonly slope: number }
   | { readonly kind: "sigmoid" }
   | {
     readonly kind: "pool";
@@ -181,6 +182,22 @@ export function upsample(name: string, out: number, like?: { readonly net: strin
   });
 }
 
+/** A transposed 3×3 convolution that keeps the size (stride 1, pad 1), with bias. */
+export function transposedConv(name: string, out: number): Layer {
+  const init = Object.freeze({ rule: "default" } as const);
+  return Object.freeze({
+    kind: "transposedConv",
+    name,
+    out,
+    kernel: 3,
+    stride: 1,
+    pad: 1,
+    outputPad: 0,
+    bias: true,
+    init,
+  });
+}
+
 /** Batch normalisation; `momentum` is the weight of the new statistics (0.1 as in PyTorch). */
 export function batchNorm(name: string, options: { readonly momentum?: number } = {}): Layer {
   return Object.freeze({ kind: "batchNorm", name, momentum: options.momentum ?? 0.1, epsilon: 1e-5 });
@@ -190,6 +207,10 @@ export function batchNorm(name: string, options: { readonly momentum?: number } 
 export const relu: Layer = Object.freeze({ kind: "relu" });
 /** min(max(x, 0), 6). */
 export const relu6: Layer = Object.freeze({ kind: "relu6" });
+/** max(x, slope · x), for a slope from 0 to 1. */
+export function leakyRelu(slope: number): Layer {
+  return Object.freeze({ kind: "leakyRelu", slope });
+}
 /** 1 / (1 + exp(−x)). */
 export const sigmoid: Layer = Object.freeze({ kind: "sigmoid" });
 /** Mean over the whole map: [B, C, H, W] → [B, C]. */

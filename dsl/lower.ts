@@ -21,6 +21,7 @@ import { lowerEnsemble } from "./verbs/ensemble.ts";
 import { type FuseOptions, lowerFuse } from "./verbs/fuse.ts";
 import { type LeaderOptions, lowerLeader } from "./verbs/leader.ts";
 import { lowerMutual, type MutualOptions } from "./verbs/mutual.ts";
+import { lowerPretrain, type PretrainSpec } from "./verbs/pretrain.ts";
 import { lowerSelfDistill, type SelfDistillOptions } from "./verbs/self_distill.ts";
 import { lowerSwitch } from "./verbs/switch.ts";
 
@@ -28,6 +29,7 @@ type Lowering = (site: Site, clause: Clause, methods: readonly Method[]) => Part
 
 const lowerings = {
   branches: (site, { options }) => lowerBranches(site, options),
+  pretrain: (site, { options }) => lowerPretrain(site, options as unknown as PretrainSpec),
   mutual: (site, { options }) => lowerMutual(site, options as unknown as MutualOptions),
   ensemble: (site, { options }) => lowerEnsemble(site, options as Parameters<typeof lowerEnsemble>[1]),
   use: (site, clause, methods) => methodOf(clause, methods).lower(site),
@@ -65,6 +67,7 @@ export function lower(pipeline: AnyPipeline): LossGraph {
   const graph = joinBranches(mergeGraphs(once([{ terms: fromLabels(site, said, normal.methods) }, ...said])));
   checkNames(site, graph);
   checkPauses(graph);
+  for (const stage of graph.stages ?? []) checkNames(site, stage.graph);
   return graph;
 }
 

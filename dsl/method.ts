@@ -18,6 +18,8 @@ export interface Member extends NetRef {
   readonly spots: readonly string[];
   /** Channels of the map at each spot, in the order of {@linkcode Member.spots}. */
   readonly channels: readonly number[];
+  /** End of the first stage, if that is no spot: what the net makes of images before its first block. */
+  readonly stem?: string;
   /** Where the map of each spot is before its activation; the spot itself where none follows. */
   readonly preActivations: readonly string[];
   /** Size of its embedding. */

@@ -33,6 +33,7 @@ export const refusals = {
   ensembleOfOne: "ensemble() makes one target of two peers or more: start from a larger cohort",
   ensemblePer: "per is an option of ensemble('linear')",
   ensembleMeasure: "measureOn is an option of ensemble('general')",
+  pretrainNobody: "pretrain() trains teachers first: start from teacher(...).student(...)",
   switchAlone: "switch() needs a teacher and a student: start from teacher(...).student(...)",
   switchBeforeTeach: "switch() pauses nets that teach: say teach(...) first",
   switchAll: "switch() leaves at least one peer to be a student: name fewer of them",

@@ -30,12 +30,14 @@ export function siteOf({ spec, archs }: Pick<AnyPipeline, "spec" | "archs">): Si
   });
 }
 
-function tapsOf(arch: Arch): Pick<Member, "spots" | "channels" | "preActivations" | "width"> {
+function tapsOf(arch: Arch): Pick<Member, "spots" | "channels" | "preActivations" | "width" | "stem"> {
   const { embedding: width = NaN, ...channels } = channelsAt(arch);
+  const stem = arch.stages[0]?.spot;
   return {
     spots: arch.spots,
     channels: Object.freeze(arch.spots.map((spot) => channels[spot]!)),
     preActivations: Object.freeze(arch.spots.map((spot) => preActivation(arch, spot))),
     width,
+    ...(stem === undefined || arch.spots.includes(stem) ? {} : { stem }),
   };
 }

@@ -5,6 +5,7 @@
  */
 
 import type { Values } from "../dsl/parse_spec.ts";
+import { ab } from "./ab.ts";
 import { afd } from "./afd.ts";
 import { amln } from "./amln.ts";
 import { at } from "./at.ts";
@@ -17,6 +18,8 @@ import { dml } from "./dml.ts";
 import { ffl } from "./ffl.ts";
 import { ffsd } from "./ffsd.ts";
 import { fitnet } from "./fitnet.ts";
+import { fsp } from "./fsp.ts";
+import { ft } from "./ft.ts";
 import { kd } from "./kd.ts";
 import { kdcl } from "./kdcl.ts";
 import { labelSmoothing } from "./label_smoothing.ts";
@@ -33,11 +36,12 @@ import { vanilla } from "./vanilla.ts";
 import { vid } from "./vid.ts";
 import { sakdOver } from "./sakd_recorded.ts";
 
-const distillers = { at, cc, crd, dkd, fitnet, nst, pkt, rkd, sp, vid };
+const distillers = { at, cc, crd, dkd, fitnet, ft, nst, pkt, rkd, sp, vid };
 
 /** Every method of this package by its name, for `parseSpec()`; a method of somebody else stands beside them. */
 export const builtinMethods: NonNullable<Values["methods"]> = Object.freeze({
   ...distillers,
+  ab,
   afd,
   amln,
   byot,
@@ -45,6 +49,7 @@ export const builtinMethods: NonNullable<Values["methods"]> = Object.freeze({
   dml,
   ffl,
   ffsd,
+  fsp,
   kd,
   kdcl,
   labelSmoothing,

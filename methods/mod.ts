@@ -14,6 +14,7 @@
 export { cl, clDefaults, type ClNeeds, type ClOptions } from "./cl.ts";
 export { at, atLoss, type AtOptions } from "./at.ts";
 export { builtinMethods } from "./builtin.ts";
+export { ab, abLoss, type AbOptions } from "./ab.ts";
 export { byot, type ByotNeeds, type ByotOptions } from "./byot.ts";
 export { cc, ccLoss, type CcOptions } from "./cc.ts";
 export { crd, type CrdConstants, type CrdContrast, crdContrast, crdMemories, type CrdOptions } from "./crd.ts";
@@ -25,6 +26,8 @@ export { ffl, fflDefaults, type FflNeeds, type FflOptions } from "./ffl.ts";
 export { ffsd, ffsdDefaults, type FfsdNeeds, type FfsdOptions } from "./ffsd.ts";
 export { fitnet, type FitnetOptions, hintLoss } from "./fitnet.ts";
 export { kdcl, type KdclNeeds, type KdclOptions } from "./kdcl.ts";
+export { fsp, fspLoss, fspMatrix, type FspOptions } from "./fsp.ts";
+export { factorVector, ft, ftLoss, type FtOptions } from "./ft.ts";
 export { kd, type KdNeeds, type KdOptions } from "./kd.ts";
 export { okddip, okddipDefaults, type OkddipNeeds, type OkddipOptions } from "./okddip.ts";
 export { one, oneDefaults, type OneNeeds, type OneOptions } from "./one.ts";

@@ -10,6 +10,7 @@ import { crdLoss } from "./adapters/crd.ts";
 import { ffsdModules } from "./adapters/ffsd_modules.ts";
 import { kdclLosses } from "./adapters/kdcl.ts";
 import { plainLosses } from "./adapters/losses.ts";
+import { stagedLosses } from "./adapters/staged.ts";
 import { zooLosses } from "./adapters/zoo.ts";
 import { switokdLosses } from "./adapters/switokd_losses.ts";
 import { tensorOf } from "./files.ts";
@@ -20,7 +21,15 @@ import { largestError, type Outcome, Report } from "./report.ts";
 import { EXACT, FIRST } from "./rules.ts";
 
 const adapters: ReadonlyMap<string, LossAdapter> = new Map(
-  Object.entries({ ...plainLosses, ...zooLosses, ...ffsdModules, ...branchLosses, ...kdclLosses, ...switokdLosses }),
+  Object.entries({
+    ...plainLosses,
+    ...zooLosses,
+    ...ffsdModules,
+    ...branchLosses,
+    ...kdclLosses,
+    ...switokdLosses,
+    ...stagedLosses,
+  }),
 );
 
 /** Computes a loss case on a backend. */

@@ -189,6 +189,7 @@ export function walk(
         return { out: { ...from, channels: layer.before + inputs + layer.after } };
       case "relu":
       case "relu6":
+      case "leakyRelu":
       case "sigmoid":
         return { out: from };
       default:

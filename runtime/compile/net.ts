@@ -113,6 +113,8 @@ export class ModuleRunner {
         return this.#batchNorm(module, layer.name, x, layer.momentum, layer.epsilon, mode);
       case "relu":
         return b.elementwise(call("max", value(0), operand(0)), [x]);
+      case "leakyRelu":
+        return b.elementwise(call("max", operand(0), call("mul", operand(0), value(layer.slope))), [x]);
       case "relu6":
         return b.elementwise(call("min", value(6), call("max", value(0), operand(0))), [x]);
       case "sigmoid":

@@ -10,6 +10,8 @@ import type { Spec, TrainSpec } from "../../dsl/spec.ts";
 import { diverged, notFinite, outgrown } from "./divergence.ts";
 import { type Measured, Measurement, requireMeasurable, unmeasured } from "./measure.ts";
 import { type Metrics, MetricsCounter } from "./metrics.ts";
+import { NegativeSampler, otherInputs } from "./negatives.ts";
+import { carriedOf, stageOf } from "./parts.ts";
 import { rateFactor, weightIn } from "./schedule.ts";
 import { drawNoise } from "./noise.ts";
 import type { Session, StepFeed, StepResult } from "./session.ts";
@@ -25,7 +27,9 @@ import {
 
 /** One finished epoch. */
 export interface EpochRecord {
-  /** From 1. */
+  /** Initial stage it belongs to; the main training has none. */
+  readonly stage?: string;
+  /** From 1, in each stage anew. */
   readonly epoch: number;
   /** Mean of every weighted term over the epoch's steps. */
   readonly terms: Readonly<Record<string, number>>;
@@ -64,11 +68,25 @@ export interface FitInput {
   readonly spec?: Spec;
   /** Continue from here instead of initialising. */
   readonly resume?: Snapshot;
+  /** Initial stage that this is, and what the stages before it left; the main training of a plain run has neither. */
+  readonly part?: FitPart;
   /** Stops after the step in progress; the result then holds a snapshot to resume from. */
   readonly signal?: AbortSignal;
   readonly report?: (event: FitEvent) => void;
   /** Called with a snapshot after every epoch. */
   readonly save?: (snapshot: Snapshot) => Promise<void>;
+}
+
+/** Where a fit stands among the parts of a run. */
+export interface FitPart {
+  /** Name of the initial stage. */
+  readonly stage?: string;
+  /** Epochs of the parts before. */
+  readonly before: number;
+  /** Tensors that replace drawn ones, by name; names unknown here are kept for later parts. */
+  readonly tensors: Snapshot["tensors"];
+  /** Finished epochs of the parts before. */
+  readonly history: readonly EpochRecord[];
 }
 
 /** What a run ends with. */
@@ -92,21 +110,27 @@ export async function fit(input: FitInput): Promise<FitResult> {
   const { session, data, train, report = () => {} } = input;
   requireMeasurable(session, data);
   const run = new Run(input);
-  if (input.resume === undefined) await session.initialize(train.seed);
-  else {
+  if (input.resume === undefined) {
+    await session.initialize(train.seed);
+    for (const { name } of session.compiled.state) {
+      const left = input.part?.tensors[name];
+      if (left !== undefined) await session.write(name, left.data);
+    }
+  } else {
     checkResume(session, input.resume, factsOf(input));
     await restoreSnapshot(session, input.resume);
   }
+  const negatives = new NegativeSampler(train.seed, data.train.labels);
   const images = imagesPerEpoch(data);
   const steps = stepsPerEpoch(images, train.batch);
   if (images % train.batch === 1 && run.epoch === 1 && run.step === 0) {
     report({ kind: "note", text: "The last image of each epoch is left out: batch norm cannot use a batch of one." });
   }
-  let last = input.resume ?? await takeSnapshot(session, run.position());
+  let last = input.resume ?? { ...await takeSnapshot(session, run.position()), ...carriedOf(input) };
   while (run.epoch <= train.epochs) {
     const began = performance.now();
     for await (const batch of data.batches(trainBatches(run))) {
-      const result = await session.step(stepFeed(input, run, batch, steps));
+      const result = await session.step(stepFeed(input, run, batch, steps, negatives));
       const bad = Object.entries(result.terms).find(([, value]) => !Number.isFinite(value));
       if (bad !== undefined) {
         await restoreSnapshot(session, last);
@@ -116,7 +140,8 @@ export async function fit(input: FitInput): Promise<FitResult> {
       const { watched } = result;
       report({ kind: "step", epoch: run.epoch, step: run.step, steps, images: batch.count, watched });
       if (input.signal?.aborted) {
-        return { history: run.history, stopped: true, snapshot: await takeSnapshot(session, run.position()) };
+        const snapshot = { ...await takeSnapshot(session, run.position()), ...carriedOf(input) };
+        return { history: run.history, stopped: true, snapshot };
       }
     }
     const tensors = await readState(session);
@@ -131,7 +156,7 @@ export async function fit(input: FitInput): Promise<FitResult> {
     const metrics = await evaluate(session, data, train.batch, split, measurement);
     const seconds = { train: (trained - began) / 1000, evaluate: (performance.now() - trained) / 1000 };
     report({ kind: "epoch", record: run.finish(metrics, seconds, measurement.result()) });
-    last = { position: run.position(), tensors };
+    last = { position: run.position(), tensors, ...carriedOf(input) };
     await input.save?.(last);
     if (input.signal?.aborted) return { history: run.history, stopped: true, snapshot: last };
   }
@@ -192,7 +217,7 @@ class Run {
   constructor(input: FitInput) {
     const from = input.resume?.position;
     this.#input = input;
-    this.history = [...from?.history ?? []];
+    this.history = [...from?.history ?? input.part?.history ?? []];
     this.epoch = from?.epoch ?? 1;
     this.step = from?.step ?? 0;
     this.measured = { ...unmeasured(input.session.compiled.plan.graph), ...from?.measured };
@@ -202,12 +227,18 @@ class Run {
     this.#seen = from?.seen ?? 0;
   }
 
-  get batches(): { readonly seed: number; readonly batch: number; readonly views: number } {
-    const { train, session } = this.#input;
+  get batches(): {
+    readonly seed: number;
+    readonly batch: number;
+    readonly views: number;
+    /** Epochs of the parts before. */
+    readonly before: number;
+  } {
+    const { train, session, part } = this.#input;
     const views = session.compiled.step.nodes.flatMap((node) =>
       node.op === "input" && node.attrs.name.startsWith("images/") ? [Number(node.attrs.name.slice(7))] : []
     );
-    return { seed: train.seed, batch: train.batch, views: Math.max(0, ...views) + 1 };
+    return { seed: train.seed, batch: train.batch, views: Math.max(0, ...views) + 1, before: part?.before ?? 0 };
   }
 
   count({ terms, paused, watched }: StepResult, images: number): void {
@@ -224,6 +255,7 @@ class Run {
     const mean = (totals: Record<string, number>): Record<string, number> =>
       Object.fromEntries(Object.entries(totals).map(([name, total]) => [name, total / this.step]));
     const record: EpochRecord = {
+      ...stageOf(this.#input.part ?? {}),
       epoch: this.epoch,
       terms: mean(this.#totals),
       paused: mean(this.#paused),
@@ -250,6 +282,7 @@ class Run {
       ...(spec === undefined ? {} : { spec }),
       graph: session.compiled.plan.graph,
       seed: train.seed,
+      ...stageOf(this.#input.part ?? {}),
       epoch: this.epoch,
       step: this.step,
       totals: { ...this.#totals },
@@ -265,12 +298,12 @@ class Run {
 }
 
 function trainBatches(run: Run): Parameters<OpenDataset["batches"]>[0] {
-  const { seed, batch, views } = run.batches;
+  const { seed, batch, views, before } = run.batches;
   return {
     split: "train",
     batch,
     seed,
-    epoch: run.epoch,
+    epoch: before + run.epoch,
     views,
     shuffle: true,
     augment: true,
@@ -279,14 +312,26 @@ function trainBatches(run: Run): Parameters<OpenDataset["batches"]>[0] {
   };
 }
 
-function stepFeed({ session, train }: FitInput, run: Run, batch: Batch, steps: number): StepFeed {
+function stepFeed(
+  input: FitInput,
+  run: Run,
+  batch: Batch,
+  steps: number,
+  negatives: NegativeSampler,
+): StepFeed {
+  const { session, train } = input;
   const { weights, optimizers } = session.compiled;
   const factor = rateFactor(train.schedule, run.epoch, run.step, steps);
+  // Epochs are counted through all stages, so that none draws what another drew.
+  const total = run.batches.before + run.epoch;
   return {
     count: batch.count,
     images: batch.images,
     labels: batch.labels,
-    inputs: drawNoise(session.compiled.step.nodes, { seed: train.seed, epoch: run.epoch, step: run.step }, batch.count),
+    inputs: {
+      ...drawNoise(session.compiled.step.nodes, { seed: train.seed, epoch: total, step: run.step }, batch.count),
+      ...otherInputs(session.compiled.step, negatives, total, batch),
+    },
     ...(batch.mix === undefined ? {} : { mix: batch.mix }),
     weights: Object.fromEntries(
       Object.entries(weights).map(([term, w]) => [term, weightIn(w, run.epoch, run.measured)]),

@@ -97,7 +97,7 @@ Deno.test("train refuses a spot and a role that are not there in the words of th
     assertEquals(
       await refusal(`c.teacher(c.resnet8).student(c.resnet8).use(c.kd()).on(c.digits())`, "--epochs", "1"),
       "Cannot train: teacher learns nothing in this sentence, so it needs weights, got none. " +
-        "Train it alone first, then give --weights teacher=FILE.",
+        "Train it alone first, then give --weights teacher=FILE, or say .pretrain({ epochs: 240 }).",
     );
   });
 });

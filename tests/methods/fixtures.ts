@@ -67,7 +67,15 @@ export function reach(value: Value): { readonly cut: readonly string[]; readonly
 /** Compares a graph with its golden file; `COHORT_GOLDEN=write` writes the file instead. */
 export function assertGolden(name: string, graph: Partial<LossGraph>): void {
   const file = new URL(`../golden/graph_${name}.json`, import.meta.url);
-  const readable = {
+  const readable = readableGraph(graph);
+  const text = JSON.stringify(readable, null, 2) + "\n";
+  if (readsGolden("write")) Deno.writeTextFileSync(file, text);
+  assertEquals(JSON.parse(text), JSON.parse(Deno.readTextFileSync(file)));
+}
+
+/** A graph whose values are expressions. */
+function readableGraph(graph: Partial<LossGraph>): object {
+  return {
     ...graph,
     terms: graph.terms?.map((term) => ({ ...term, loss: printed(term.loss) })),
     aux: graph.aux?.map((module) => ({
@@ -77,10 +85,13 @@ export function assertGolden(name: string, graph: Partial<LossGraph>): void {
     switches: graph.switches?.map((pause) => ({ ...pause, when: printed(pause.when) })),
     watches: graph.watches?.map((watch) => ({ ...watch, value: printed(watch.value) })),
     heads: graph.heads?.map((head) => ({ ...head, logits: printed(head.logits) })),
+    updates: graph.updates?.map((update) => ({
+      ...update,
+      value: printed(update.value),
+      ...(update.rows === undefined ? {} : { rows: printed(update.rows) }),
+    })),
+    stages: graph.stages?.map((stage) => ({ ...stage, graph: readableGraph(stage.graph) })),
   };
-  const text = JSON.stringify(readable, null, 2) + "\n";
-  if (readsGolden("write")) Deno.writeTextFileSync(file, text);
-  assertEquals(JSON.parse(text), JSON.parse(Deno.readTextFileSync(file)));
 }
 
 /** A value as an expression; nothing of it is left out. */

@@ -2,12 +2,16 @@ import { assertAlmostEquals } from "@std/assert";
 import { inputNamed, recordedInput } from "../../cli/parity/loss_adapter.ts";
 import { runProbe } from "../../cli/parity/probe.ts";
 import type { Stage } from "../../dsl/arch.ts";
+import { mul } from "../../dsl/expr.ts";
 import { resnet8, teacher } from "../../dsl/mod.ts";
 import { run, type Value } from "../../dsl/value.ts";
 import {
+  abLoss,
   atLoss,
   ccLoss,
   dkdLoss,
+  fspLoss,
+  ftLoss,
   hintLoss,
   nstLoss,
   pktLoss,
@@ -27,6 +31,8 @@ const MAP: Shape = [4, 6, 6, 6];
 const inputs: Readonly<Record<string, { readonly shape: Shape; readonly at: (i: number) => number }>> = {
   fs: { shape: MAP, at: (i) => Math.sin(0.37 * i + 0.10) },
   ft: { shape: MAP, at: (i) => Math.cos(0.23 * i + 0.40) },
+  gs2: { shape: [4, 4, 3, 3], at: (i) => Math.sin(0.41 * i + 0.2) },
+  gt2: { shape: [4, 4, 3, 3], at: (i) => Math.cos(0.29 * i + 0.6) },
   zs: { shape: [4, 5], at: (i) => 3 * Math.sin(0.7 * i + 0.2) },
   zt: { shape: [4, 5], at: (i) => 3 * Math.cos(0.9 * i + 0.5) },
   es: { shape: [4, 7], at: (i) => Math.sin(0.51 * i + 0.3) },
@@ -35,6 +41,7 @@ const inputs: Readonly<Record<string, { readonly shape: Shape; readonly at: (i: 
 const labels = Uint16Array.from([0, 3, 1, 4]);
 
 const [fs, ft] = [recordedInput("fs", "map"), recordedInput("ft", "map")];
+const [gs2, gt2] = [recordedInput("gs2", "map"), recordedInput("gt2", "map")];
 const [zs, zt] = [recordedInput("zs", "logits"), recordedInput("zt", "logits")];
 const [es, et] = [recordedInput("es", "vector"), recordedInput("et", "vector")];
 const decoupled = (target: number, others: number): Value => dkdLoss(zs, zt, { temperature: 4, target, others });
@@ -49,6 +56,9 @@ const losses: Readonly<Record<string, Value>> = {
   "PKT(es,et)": pktLoss(es, et),
   "NST(fs,ft)": nstLoss(fs, ft),
   "FitNet mse(fs,ft)": hintLoss(fs, ft),
+  "FT(fs,ft)": ftLoss(fs, ft),
+  "AB(fs,ft) single feat": mul(abLoss(fs, ft), 0.003),
+  "FSP([fs,gs2],[ft,gt2])": fspLoss([fs, gs2], [ft, gt2]),
   "DKD a=1 b=8 T=4": decoupled(1, 8),
   "DKD TCKD only": decoupled(1, 0),
   "DKD NCKD only": decoupled(0, 1),
@@ -60,6 +70,8 @@ const gradients: Readonly<Record<string, { readonly loss: Value; readonly of: st
   "CC d/des": { loss: ccLoss(es, et), of: "es" },
   "RKD d/des": { loss: rkdLoss(es, et, { distance: 25, angle: 50 }), of: "es" },
   "PKT d/des": { loss: pktLoss(es, et), of: "es" },
+  "FT d/dfs": { loss: ftLoss(fs, ft), of: "fs" },
+  "AB d/dfs": { loss: mul(abLoss(fs, ft), 0.003), of: "fs" },
   "NST d/dfs": { loss: nstLoss(fs, ft), of: "fs" },
   "DKD a=1 b=8 T=4 d/dzs": { loss: decoupled(1, 8), of: "zs" },
 };

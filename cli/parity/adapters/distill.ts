@@ -6,12 +6,16 @@
 
 import type { Arch } from "../../../dsl/arch.ts";
 import { teacher } from "../../../dsl/cohort.ts";
-import type { Watch } from "../../../dsl/graph.ts";
+import type { LossGraph, Watch } from "../../../dsl/graph.ts";
 import type { Method } from "../../../dsl/method.ts";
+import { logits } from "../../../dsl/value.ts";
 import { crd } from "../../../methods/crd.ts";
+import { ab } from "../../../methods/ab.ts";
 import { at } from "../../../methods/at.ts";
 import { cc } from "../../../methods/cc.ts";
 import { fitnet } from "../../../methods/fitnet.ts";
+import { fsp } from "../../../methods/fsp.ts";
+import { ft } from "../../../methods/ft.ts";
 import { kd } from "../../../methods/kd.ts";
 import { nst } from "../../../methods/nst.ts";
 import { pkt } from "../../../methods/pkt.ts";
@@ -36,6 +40,10 @@ interface Recorded {
   readonly exactness?: number;
   /** What the recording has beside the usual. */
   readonly more?: (trace: Trace) => Partial<Replay>;
+  /** The loss of the initial stage, from the terms of a step of it. */
+  readonly stageTerms?: NonNullable<Replay["stageTerms"]>;
+  /** Whether the stage runs all of the student in train mode, so that statistics move that its loss does not read. */
+  readonly stageOfAll?: boolean;
 }
 
 /** Error of terms that are differences of nearly equal numbers, against float64. */
@@ -61,6 +69,22 @@ const methods: Readonly<Record<string, Recorded>> = {
     use: (told, { config }) => cc({ ...told, width: numberIn(config, "feat_dim") }),
     prefixes: () => [["embed_s/", "student_cc_student/"], ["embed_t/", "student_cc_teacher/"]],
   },
+  abound: {
+    use: ({ ce }) => ab({ ce }),
+    prefixes: ([, { spots }]) => spots.map((spot, i) => [`connector/connectors.${i}.`, `student_ab_${spot}/`] as const),
+    stageOfAll: true,
+    stageTerms: (step) => ({ init_loss: total(step) }),
+  },
+  fsp: {
+    use: ({ ce }) => fsp({ ce }),
+    stageOfAll: true,
+    stageTerms: (step) => ({ init_loss: total(step) }),
+  },
+  factor: {
+    use: (told) => ft(told),
+    prefixes: () => [["translator/", "student_ft/"], ["paraphraser/", "student_ft_paraphraser/"]],
+    stageTerms: (step) => ({ init_loss: total(step) }),
+  },
   pkt: { use: (told) => pkt(told), exactness: SMALL_DIFFERENCES },
   nst: { use: (told) => nst(told) },
   vid: {
@@ -85,7 +109,7 @@ export function distillTrace(trace: Trace): Replay | string {
   ) {
     return `hints at feature ${config["hint_layer"]} do not exist yet`;
   }
-  const { use, prefixes, exactness, more } = methods[trace.method]!;
+  const { use, prefixes, exactness, more, stageTerms, stageOfAll = false } = methods[trace.method]!;
   const [ce, alpha, weight] = ["gamma", "alpha", "beta"].map((name) => numberIn(config, name)) as [
     number,
     number,
@@ -102,7 +126,7 @@ export function distillTrace(trace: Trace): Replay | string {
   return {
     sentence,
     ...(exactness === undefined ? {} : { exactness }),
-    graph: { ...graph, watches: [...graph.watches, watch] },
+    graph: { ...(stageOfAll ? forwardingAll(graph) : graph), watches: [...graph.watches, watch] },
     epoch: 1,
     prefixes: [["student/", "student/"], ["teacher/", "teacher/"], ...(prefixes?.([master, pupil]) ?? [])],
     optimizers: { student: Object.keys(trace.optimizers)[0]! },
@@ -114,8 +138,16 @@ export function distillTrace(trace: Trace): Replay | string {
         total: total(step),
       }),
     scores: (key) => (key === "student" || key === "teacher" ? { of: [key], as: "one" } : undefined),
+    ...(stageTerms === undefined ? {} : { stageTerms }),
     ...more?.(trace),
   };
+}
+
+/** The graph with stages in which the student runs up to its class scores. */
+function forwardingAll(graph: LossGraph): LossGraph {
+  const watch: Watch = { name: "student", value: logits({ id: "student", view: 0 }) };
+  const stages = graph.stages!.map((stage) => ({ ...stage, graph: { ...stage.graph, watches: [watch] } }));
+  return { ...graph, stages };
 }
 
 /** The spot behind f[index] of a recording, whose f[0] is the stem; empty where that is none. */

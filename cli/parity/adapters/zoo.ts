@@ -91,7 +91,11 @@ function relations(files: LossFiles): LossReplay {
 }
 
 /** The one term of a distiller between nets whose spot f0, embedding or class scores are the recorded s and t. */
-function distilled(files: LossFiles, method: Method, recordedAs: Readonly<Record<string, string>> = {}): LossReplay {
+export function distilled(
+  files: LossFiles,
+  method: Method,
+  recordedAs: Readonly<Record<string, string>> = {},
+): LossReplay {
   const graph: LossGraph = teacher(netOf(files, "t", "teacher")).student(netOf(files, "s", "student")).use(method)
     .lower();
   const { loss } = graph.terms.find(({ name }) => name !== "student/ce")!;

@@ -51,7 +51,7 @@ Deno.test("train() needs weights for a frozen teacher, and names the net that a 
     () => go(distilled),
     CheckpointError,
     "Cannot train: teacher learns nothing in this sentence, so it needs weights, got none. " +
-      "Train it alone first, then give --weights teacher=FILE.",
+      "Train it alone first, then give --weights teacher=FILE, or say .pretrain({ epochs: 240 }).",
   );
   await assertRejects(
     () => go(distilled, { weights: { techer: "x.safetensors" } }),
