@@ -29,6 +29,7 @@ const adapters: ReadonlyMap<string, LossAdapter> = new Map(
     ...kdclLosses,
     ...switokdLosses,
     ...stagedLosses,
+    CRD: crdLoss,
   }),
 );
 

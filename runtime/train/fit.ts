@@ -5,7 +5,6 @@
  */
 
 import { type Batch, imagesPerEpoch, type OpenDataset, type SplitName } from "../../dsl/data.ts";
-import { SentenceError } from "../../dsl/errors.ts";
 import type { Spec, TrainSpec } from "../../dsl/spec.ts";
 import { diverged, notFinite, outgrown } from "./divergence.ts";
 import { type Measured, Measurement, requireMeasurable, unmeasured } from "./measure.ts";
