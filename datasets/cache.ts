@@ -14,6 +14,8 @@ export interface CachedImages {
   readonly train: ImageSet;
   /** Held-out images. */
   readonly test: ImageSet;
+  /** How they were chosen, if the source does not say it. */
+  readonly heldOut?: string;
 }
 
 /** What was decoded: where it lies and which version of it. */
@@ -36,6 +38,7 @@ interface Header extends Origin {
   readonly train: number;
   readonly test: number;
   readonly checksum: number;
+  readonly heldOut?: string;
 }
 
 /**
@@ -77,7 +80,7 @@ export async function writeCache(context: LoadContext, origin: Origin, images: C
 }
 
 async function encodeCache(origin: Origin, images: CachedImages): Promise<readonly Uint8Array[]> {
-  const { classNames, shape, mixed, train, test } = images;
+  const { classNames, shape, mixed, train, test, heldOut } = images;
   const body = [train.labels, test.labels, train.pixels, test.pixels].map(bytesOf);
   const checksum = await sumOf(body);
   const header: Header = {
@@ -88,6 +91,7 @@ async function encodeCache(origin: Origin, images: CachedImages): Promise<readon
     train: train.length,
     test: test.length,
     checksum,
+    ...(heldOut === undefined ? {} : { heldOut }),
   };
   const text = new TextEncoder().encode(JSON.stringify(header));
   const start = new Uint8Array(12);
@@ -101,7 +105,7 @@ async function decodeCache(bytes: Uint8Array<ArrayBuffer>, origin: Origin): Prom
   const start = 12 + new DataView(bytes.buffer).getUint32(8, true);
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(12, start))) as Header;
   if (header.version !== origin.version || header.source !== origin.source) return undefined;
-  const { classNames, shape, mixed, train, test } = header;
+  const { classNames, shape, mixed, train, test, heldOut } = header;
   const size = shape[0] * shape[1] * shape[2];
   const body = bytes.subarray(start);
   if (body.length !== (train + test) * (2 + size)) throw new Error("another length");
@@ -114,6 +118,7 @@ async function decodeCache(bytes: Uint8Array<ArrayBuffer>, origin: Origin): Prom
     mixed,
     train: imageSet(pixels.subarray(0, train * size), labels.subarray(0, train)),
     test: imageSet(pixels.subarray(train * size), labels.subarray(train)),
+    ...(heldOut === undefined ? {} : { heldOut }),
   };
 }
 

@@ -31,6 +31,8 @@ export interface ClassFolders {
   readonly train: readonly LabelledFile[];
   /** Held-out images. */
   readonly test: readonly LabelledFile[];
+  /** How they were chosen, if the source does not say it. */
+  readonly heldOut?: string;
 }
 
 /** Which folders hold which split. */
@@ -98,6 +100,7 @@ function split(place: string, tree: Tree, name: string): Classes {
   }
   const files = tree.files.filter((file) => file.path.startsWith(prefix));
   for (const file of files.sort((a, b) => (a.path < b.path ? -1 : 1))) {
+    requireInClass(place, file.path);
     requireImageName(place, file.path);
     const [className] = file.path.slice(prefix.length).split("/");
     const list = classes.get(className!);
@@ -114,13 +117,16 @@ function joined(parts: readonly Classes[]): Classes {
   return new Map([...names].map((name) => [name, parts.flatMap((classes) => classes.get(name) ?? [])]));
 }
 
-function requireImageName(place: string, path: string): void {
-  if (path.split("/").length < 3) {
-    throw new DatasetError(
-      `Cannot read "${path}" of "${place}": a split holds class folders only, got a file. ` +
-        "Move it into the folder of its class.",
-    );
-  }
+function requireInClass(place: string, path: string): void {
+  if (path.split("/").length >= 3) return;
+  throw new DatasetError(
+    `Cannot read "${path}" of "${place}": a split holds class folders only, got a file. ` +
+      "Move it into the folder of its class.",
+  );
+}
+
+/** Refuses a file in a class folder that is no image. @throws {DatasetError} If its name has another ending. */
+export function requireImageName(place: string, path: string): void {
   if (/\.(jpe?g|png)$/i.test(path)) return;
   const [, extension = "none"] = /(\.[^./]*)$/.exec(path) ?? [];
   throw new DatasetError(
@@ -152,8 +158,10 @@ function noSplits(place: string, tree: Tree, { train, test }: SplitFolders): Dat
   const shown = names.slice(0, 5).map((name) => `"${name}"`).join(", ") + (names.length > 5 ? ", …" : "");
   const needed = [...train, test[0]!].map((name) => `${name}/<class>/`).join(" and ");
   const others = test.length === 1 ? "" : ` (or ${test.slice(1).map((name) => `${name}/`).join(", ")})`;
+  // Only sets of any classes may be without splits.
+  const plain = test === usualSplits.test ? ", or <class>/ alone" : "";
   return new DatasetError(
-    `Cannot open "${place}": a dataset holds ${needed}${others}, got ${shown === "" ? "nothing" : shown}. ` +
+    `Cannot open "${place}": a dataset holds ${needed}${others}${plain}, got ${shown === "" ? "nothing" : shown}. ` +
       "Arrange the images so.",
   );
 }

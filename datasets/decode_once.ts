@@ -37,7 +37,7 @@ export function limitFiles(folders: ClassFolders, { limits }: LimitedContext): C
 
 async function decode(
   place: string,
-  { classNames, train, test }: ClassFolders,
+  { classNames, train, test, heldOut }: ClassFolders,
   context: LimitedContext,
 ): Promise<CachedImages> {
   const files = [...train, ...test];
@@ -50,5 +50,6 @@ async function decode(
     mixed,
     train: imageSet(pixels.subarray(0, cut), labels.subarray(0, train.length)),
     test: imageSet(pixels.subarray(cut), labels.subarray(train.length)),
+    ...(heldOut === undefined ? {} : { heldOut }),
   };
 }

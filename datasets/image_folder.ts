@@ -1,18 +1,22 @@
 import type { Dataset, LoadContext, Normalization, OpenDataset, Transform } from "../dsl/data.ts";
 import { DatasetError } from "../dsl/errors.ts";
 import { cifar10Classes, cifar10Normalization } from "./cifar_names.ts";
-import { classFolders } from "./class_folders.ts";
+import { type ClassFolders, classFolders, type Tree } from "./class_folders.ts";
 import { decodeOnce, limitFiles } from "./decode_once.ts";
 import { lookAt, realPath } from "./files.ts";
 import type { LimitedContext } from "./limit.ts";
 import { listImages, photoSettings } from "./listed_folder.ts";
 import { openDataset } from "./open_dataset.ts";
+import { arePlain, plainFolders, requireTestShare, topFolders } from "./plain_folders.ts";
 import { lookAtSource, type Source } from "./source_tree.ts";
 import { statistics } from "./statistics.ts";
 
 /** Options of {@linkcode imageFolder}. */
 export interface ImageFolderOptions {
-  /** A folder, `.tar`, `.tar.gz` or `.zip` file that holds `train/<class>/…` and `test/<class>/…` (or `val/`, `valid/`). */
+  /**
+   * A folder, `.tar`, `.tar.gz` or `.zip` file that holds `train/<class>/…` and `test/<class>/…` (or `val/`, `valid/`), or
+   * `<class>/…` alone.
+   */
   readonly path: string;
   /** Height and width that images of any size are cut to while training; all have one size unless said. */
   readonly size?: number;
@@ -22,11 +26,19 @@ export interface ImageFolderOptions {
   readonly augment?: readonly Transform[];
   /** Fixed changes of held-out images, with `size` only; see {@linkcode imageFolder} unless said. */
   readonly evaluation?: readonly Transform[];
+  /** Share of each class that is held out where there are class folders alone; 0.1 unless said. */
+  readonly testShare?: number;
+  /** Seed of that choice; 0 unless said. It is no seed of the run: all runs are measured on the same images. */
+  readonly testSeed?: number;
 }
 
 /**
  * Class folders of JPEG and PNG images, in a folder or an archive. Classes are numbered in the order of their sorted
  * names; folders below a class folder belong to it.
+ *
+ * Class folders without splits are split here: of each class `testShare` of the images, a tenth unless said, are held
+ * out, at least one; which ones depends on their paths and on `testSeed` alone, so that every machine takes the same.
+ * The line that tells the data of a run says so.
  *
  * Without `size` all images have one size, are decoded at the start, held in memory (4 GiB at most) and kept in the
  * cache. With `size` they may have any size and number: only their paths are read at the start, and each image is
@@ -42,6 +54,7 @@ export interface ImageFolderOptions {
  * and its held-out images are resized to 8/7 of the size and cut in the middle. Give `augment` where a mirrored image
  * is another class.
  *
+ * @throws {OptionError} If `testShare` is no share, or `testSeed` no seed.
  * @throws {DatasetError} When opened, if the layout or an image is not as said above.
  *
  * @example
@@ -50,10 +63,12 @@ export interface ImageFolderOptions {
  * const pets = imageFolder({ path: "pets.tar.gz" });
  * pets.classes; // undefined until opened: const { classNames } = await pets.open();
  * imageFolder({ path: "photos", size: 128 }).shape; // [3, 128, 128]
+ * imageFolder({ path: "unsplit", testShare: 0.2 }); // unsplit/cat/…, unsplit/dog/…
  * ```
  */
 export function imageFolder(options: ImageFolderOptions): Dataset<number> {
-  const { path, size, normalization, augment, evaluation } = options;
+  const { path, size, normalization, augment, evaluation, testShare, testSeed } = options;
+  requireTestShare(options);
   return Object.freeze({
     kind: "image_folder",
     name: path.replace(/[\\/]+$/, "").split(/[\\/]/).at(-1)!,
@@ -65,6 +80,8 @@ export function imageFolder(options: ImageFolderOptions): Dataset<number> {
       ...(normalization === undefined ? {} : { normalization: JSON.stringify(normalization) }),
       ...(augment === undefined ? {} : { augment: JSON.stringify(augment) }),
       ...(evaluation === undefined ? {} : { evaluation: JSON.stringify(evaluation) }),
+      ...(testShare === undefined ? {} : { testShare }),
+      ...(testSeed === undefined ? {} : { testSeed }),
     }),
     open: (context: LoadContext = {}) =>
       size === undefined ? open(options, context) : openListed(options, size, context),
@@ -83,10 +100,10 @@ async function open(options: ImageFolderOptions, context: LimitedContext): Promi
   const origin = {
     kind: "image_folder",
     source: context.cache === undefined ? path : await realPath(path),
-    version: source.version,
+    version: source.version + choiceOf(options),
   };
-  const list = async () => classFolders(path, await source.tree());
-  const { shape, classNames, train, test } = await decodeOnce(path, origin, list, context);
+  const list = async () => listed(options, await source.tree());
+  const { shape, classNames, train, test, heldOut } = await decodeOnce(path, origin, list, context);
   const isCifar10 = shape.join() === "3,32,32" && classNames.join() === cifar10Classes.join();
   return openDataset({
     kind: "image_folder",
@@ -96,7 +113,7 @@ async function open(options: ImageFolderOptions, context: LimitedContext): Promi
     augment: options.augment ?? usualAugment(shape),
     train,
     test,
-    source: `${path}: ${train.length} + ${test.length} images of ${classNames.length} classes`,
+    source: `${path}: ${train.length} + ${test.length} images of ${classNames.length} classes${told(heldOut)}`,
   });
 }
 
@@ -105,7 +122,7 @@ async function openListed(options: ImageFolderOptions, size: number, context: Li
   const settings = photoSettings("image_folder", size);
   const source = await look(path, false, context);
   context.progress?.(`listing ${path}`, 0);
-  const { classNames, train, test } = limitFiles(classFolders(path, await source.tree()), context);
+  const { classNames, train, test, heldOut } = limitFiles(listed(options, await source.tree()), context);
   context.progress?.(`listing ${path}`, 1);
   const origin = `${context.cache === undefined ? path : await realPath(path)}:${source.version}`;
   return openDataset({
@@ -117,14 +134,37 @@ async function openListed(options: ImageFolderOptions, size: number, context: Li
     evaluation: options.evaluation ?? settings.evaluation,
     train: await listImages(train, origin, context),
     test: await listImages(test, origin, context),
-    source: `${path}: ${train.length} + ${test.length} images of ${classNames.length} classes, decoded as needed`,
+    source: `${path}: ${train.length} + ${test.length} images of ${classNames.length} classes, ` +
+      `decoded as needed${told(heldOut)}`,
   });
+}
+
+function listed({ path, testShare, testSeed }: ImageFolderOptions, tree: Tree): ClassFolders {
+  const said = { ...(testShare === undefined ? {} : { testShare }), ...(testSeed === undefined ? {} : { testSeed }) };
+  if (arePlain(topFolders(tree))) return plainFolders(path, tree, said);
+  const folders = classFolders(path, tree);
+  const [option] = Object.entries(said);
+  if (option === undefined) return folders;
+  const [name, value] = option;
+  throw new DatasetError(
+    `Cannot open "${path}": only class folders without splits are split by a share, got train/ and ${name} ${value}. ` +
+      "Leave it away, or say withSplit().",
+  );
+}
+
+/** What tells one choice of held-out images from another. */
+function choiceOf({ testShare, testSeed }: ImageFolderOptions): string {
+  return testShare === undefined && testSeed === undefined ? "" : ` ${testShare} ${testSeed}`;
+}
+
+function told(heldOut: string | undefined): string {
+  return heldOut === undefined ? "" : `; ${heldOut}`;
 }
 
 async function look(path: string, versioned: boolean, context: LoadContext): Promise<Source> {
   context.signal?.throwIfAborted();
   const info = lookAt(path);
-  if (info !== undefined) return await lookAtSource(path, info, { versioned }, context);
+  if (info !== undefined) return await lookAtSource(path, info, { plain: true, versioned }, context);
   throw new DatasetError(
     `Cannot open "${path}": it must be a folder, a .tar, a .tar.gz or a .zip file, got nothing there. ` +
       "Check the spelling.",

@@ -2,8 +2,9 @@ import type { LoadContext } from "../dsl/data.ts";
 import { DatasetError } from "../dsl/errors.ts";
 import type { LabelledFile } from "./class_folders.ts";
 import { breather, firstLine, unreadable } from "./files.ts";
-import { readColumn, type Unpack, type Value } from "./parquet/column.ts";
+import { readColumn, type Value } from "./parquet/column.ts";
 import { type Column, type Footer, readFooter } from "./parquet/footer.ts";
+import { hyparquet } from "./parquet/library.ts";
 import { stretch } from "./read_source.ts";
 
 /** What a parquet file of images is expected to hold. */
@@ -19,9 +20,8 @@ export interface ParquetLayout {
 /**
  * Encoded images and labels of a parquet file as Hugging Face's `datasets` writes them.
  *
- * Pages are unpacked by `hyparquet-compressors`; headers and values are read here, because `hyparquet` was seen to loop
- * for ever on damaged ones. If the file names its classes (as `datasets` does in its metadata), they must be those of
- * the layout.
+ * Read by `hyparquet`, one row group at a time. If the file names its classes (as `datasets` does in its metadata), they
+ * must be those of the layout.
  *
  * @throws {DatasetError} If the file is none, is cut or damaged, or holds other columns, classes or labels.
  */
@@ -30,20 +30,19 @@ export async function readParquet(
   layout: ParquetLayout,
   context: LoadContext = {},
 ): Promise<readonly LabelledFile[]> {
-  const { compressors } = await import("npm:hyparquet-compressors@1");
+  const library = await hyparquet();
   using file = open(path);
   const files: LabelledFile[] = [];
   const breathe = breather(context.signal);
   try {
-    const footer = readFooter(file.statSync().size, (from, length) => stretch(file, from, length));
+    const footer = readFooter(library, file.statSync().size, (from, length) => stretch(file, from, length));
     const [image, label] = columnsOf(path, footer, layout);
     requireClasses(path, footer, label.path[0]!, layout.classNames);
     for (const [index, group] of footer.groups.entries()) {
       const [images, labels] = [image, label].map(({ path, optional }) => {
         const chunk = group.chunks.get(path.join("\n"));
         if (chunk === undefined) throw new Error(`a row group without ${path.join(".")}`);
-        const unpack = unpackerOf(chunk.codec, compressors);
-        return readColumn(stretch(file, chunk.from, chunk.length), chunk, group.rows, optional, unpack);
+        return readColumn(library, stretch(file, chunk.from, chunk.length), chunk, group.rows, optional);
       }) as [readonly Value[], readonly Value[]];
       for (let i = 0; i < group.rows; i++) {
         files.push(imageOf(path, files.length, images[i], labels[i], layout.classNames.length));
@@ -57,16 +56,6 @@ export async function readParquet(
   }
   if (files.length > 0) return files;
   throw new DatasetError(`Cannot read "${path}": it must hold images, got no rows. Copy or download it again.`);
-}
-
-// Codecs by their number in `parquet.thrift`.
-const codecs = ["UNCOMPRESSED", "SNAPPY", "GZIP", "LZO", "BROTLI", "LZ4", "ZSTD", "LZ4_RAW"] as const;
-
-function unpackerOf(codec: number, compressors: Readonly<Partial<Record<string, Unpack>>>): Unpack {
-  if (codec === 0) return (bytes) => bytes;
-  const unpack = compressors[codecs[codec] ?? ""];
-  if (unpack !== undefined) return unpack;
-  throw new Error(`compression ${codecs[codec] ?? codec}`);
 }
 
 /** The column of image bytes and that of labels. */
@@ -117,7 +106,9 @@ function imageOf(path: string, row: number, bytes: Value, label: Value, classes:
 }
 
 function damaged(path: string, error: unknown): DatasetError {
-  const got = firstLine(error instanceof Error ? error.message : String(error));
+  // What a missing field leads to in the library says nothing to a reader.
+  const told = error instanceof Error && !(error instanceof TypeError) && !(error instanceof RangeError);
+  const got = told ? firstLine(error.message) : "a header or page that is damaged";
   return new DatasetError(
     `Cannot read "${path}": it must be a whole parquet file, got "${got}". Copy or download it again.`,
     { cause: error },

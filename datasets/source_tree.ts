@@ -1,7 +1,15 @@
 import type { LoadContext } from "../dsl/data.ts";
 import { type ArchiveEntry, readArchive } from "./archive.ts";
-import { isJunk, type SourceFile, type SplitFolders, type Tree, usualSplits } from "./class_folders.ts";
+import {
+  isJunk,
+  requireImageName,
+  type SourceFile,
+  type SplitFolders,
+  type Tree,
+  usualSplits,
+} from "./class_folders.ts";
 import { breather, digest, lookAt, realPath, requireFile, unreadable, versionOf } from "./files.ts";
+import { arePlain } from "./plain_folders.ts";
 
 /** A folder or archive of images, before anything was decoded. */
 export interface Source {
@@ -15,6 +23,8 @@ export interface Source {
 export interface LookOptions {
   /** Names of the folders below which images are looked for. */
   readonly splits?: SplitFolders;
+  /** Also look into class folders that are in no split. */
+  readonly plain?: boolean;
   /** Tell one version of a folder from another, which costs a look at each file, so only a cache asks for it. */
   readonly versioned: boolean;
 }
@@ -23,7 +33,7 @@ export interface LookOptions {
 export async function lookAtSource(
   path: string,
   info: Deno.FileInfo,
-  { splits = usualSplits, versioned }: LookOptions,
+  { splits = usualSplits, plain = false, versioned }: LookOptions,
   context: LoadContext,
 ): Promise<Source> {
   const tops = [...splits.train, ...splits.test];
@@ -31,7 +41,7 @@ export async function lookAtSource(
     requireFile(path, info);
     return { version: versionOf(info), tree: async () => archiveTree(await readArchive(path, context), tops) };
   }
-  const { tree, versions } = await folderTree(path, tops, versioned, context.signal);
+  const { tree, versions } = await folderTree(path, tops, { plain, versioned }, context.signal);
   return { version: versioned ? await digest(versions.join("\n")) : "", tree: () => Promise.resolve(tree) };
 }
 
@@ -51,6 +61,10 @@ function archiveTree(entries: readonly ArchiveEntry[], tops: readonly string[]):
 }
 
 interface Walk {
+  /** What messages call the folder. */
+  readonly place: string;
+  /** Whether the folders at the top are classes. */
+  readonly classes: boolean;
   readonly root: string;
   readonly files: SourceFile[];
   readonly folders: string[];
@@ -62,7 +76,7 @@ interface Walk {
 async function folderTree(
   path: string,
   splits: readonly string[],
-  versioned: boolean,
+  { plain, versioned }: Required<Pick<LookOptions, "plain" | "versioned">>,
   signal: AbortSignal | undefined,
 ): Promise<{ tree: Tree; versions: readonly string[] }> {
   let root = path;
@@ -72,15 +86,27 @@ async function folderTree(
     root = `${root}/${only!.name}`;
     tops = entriesIn(root);
   }
-  const walk: Walk = { root, files: [], folders: [], versions: [], versioned, breathe: breather(signal) };
+  const isFile = (entry: Deno.DirEntry) => entry.isFile || entry.isSymlink && isFileAt(`${root}/${entry.name}`);
+  const classes = plain && arePlain(tops.filter((entry) => !isFile(entry)).map(({ name }) => name));
+  const walk: Walk = {
+    place: path,
+    classes,
+    root,
+    files: [],
+    folders: [],
+    versions: [],
+    versioned,
+    breathe: breather(signal),
+  };
   for (const entry of tops) {
     const top = entry.name;
-    if (entry.isFile || entry.isSymlink && isFileAt(`${root}/${top}`)) {
+    if (isFile(entry)) {
       await visit(walk, "", entry, new Set());
       continue;
     }
-    walk.folders.push(top);
-    if (!splits.includes(top) || !lookAt(`${root}/${top}`)?.isDirectory) continue;
+    const isFolder = (classes || splits.includes(top)) && lookAt(`${root}/${top}`)?.isDirectory === true;
+    if (isFolder || !classes) walk.folders.push(top);
+    if (!isFolder) continue;
     const above = await Promise.all([realPath(root), realPath(`${root}/${top}`)]);
     for (const entry of entriesIn(`${root}/${top}`)) await visit(walk, top, entry, new Set(above));
   }
@@ -96,6 +122,8 @@ async function visit(walk: Walk, folder: string, entry: Deno.DirEntry, seen: Set
   const info = walk.versioned || !(entry.isFile || entry.isDirectory) ? look(path) : undefined;
   if (!(info?.isDirectory ?? entry.isDirectory)) {
     if (info !== undefined) requireFile(path, info);
+    // At once: a folder that was never meant as a dataset may be large.
+    if (walk.classes && folder !== "") requireImageName(walk.place, relative);
     walk.files.push({ path: relative, source: { path } });
     if (info !== undefined && walk.versioned) walk.versions.push(`${relative}:${versionOf(info)}`);
     return;

@@ -1,5 +1,6 @@
 import { DatasetError } from "../dsl/errors.ts";
 import { firstLine } from "./files.ts";
+import { loadLibrary } from "./load_library.ts";
 import type { Bytes } from "./tar.ts";
 
 /** A file or folder inside a zip archive. */
@@ -23,7 +24,8 @@ const LARGEST = 2 ** 28;
  * Files and folders of a zip archive, without their contents.
  *
  * The index is read by `@zip.js/zip.js`, which knows 64-bit sizes, code pages and damaged ends; contents are not, since
- * `node:zlib` unpacks small entries many times as fast.
+ * `node:zlib` unpacks small entries many times as fast. Where they begin the library does not tell, so their own headers
+ * are read here.
  *
  * Source: PKWARE APPNOTE 6.3.10, 4.3.7 (local file header).
  *
@@ -34,7 +36,9 @@ export async function readZip(
   bytes: Bytes,
   breathe: () => Promise<void> = async () => {},
 ): Promise<readonly ZipEntry[]> {
-  const { Reader, ZipReader } = await import("npm:@zip.js/zip.js@2");
+  const { Reader, ZipReader } = await loadLibrary<typeof import("@zip.js/zip.js")>(
+    import.meta.resolve("@zip.js/zip.js"),
+  );
   class BytesReader extends Reader<Bytes> {
     override size = bytes.length;
     override readUint8Array(index: number, length: number): Promise<Uint8Array> {

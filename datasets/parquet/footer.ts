@@ -1,4 +1,5 @@
-import { integerOf, readStruct, type Struct, structOf, structsOf, textOf } from "./thrift.ts";
+import type { CompressionCodec, FileMetaData, ParquetType, RowGroup as Rows, SchemaTree } from "hyparquet";
+import { HeaderView, type Hyparquet, integer } from "./library.ts";
 
 /** A column of values as the schema has it. */
 export interface Column {
@@ -10,10 +11,10 @@ export interface Column {
 
 /** Where the values of a column lie in a row group. */
 export interface Chunk {
-  /** Physical type: 1 and 2 integers of 32 and 64 bits, 6 bytes. */
-  readonly type: number;
-  /** Compression: 0 none, 1 snappy, 2 gzip, 4 brotli, 5 and 7 LZ4, 6 zstd. */
-  readonly codec: number;
+  /** Physical type. */
+  readonly type: ParquetType;
+  /** Compression. */
+  readonly codec: CompressionCodec;
   /** First byte in the file. */
   readonly from: number;
   /** Bytes in the file. */
@@ -47,59 +48,53 @@ const MOST_ROWS = 2 ** 24;
  * @param size Bytes of the file.
  * @param read Gives bytes of it.
  *
- * Source: Apache Parquet, `parquet.thrift`: FileMetaData, SchemaElement, RowGroup, ColumnMetaData.
- *
  * @throws {Error} If there is none, or it contradicts itself.
  */
-export function readFooter(size: number, read: (from: number, length: number) => Uint8Array): Footer {
+export function readFooter(
+  library: Hyparquet,
+  size: number,
+  read: (from: number, length: number) => Uint8Array,
+): Footer {
   const end = size < 12 ? new Uint8Array() : read(size - 8, 8);
   if (size < 12 || new TextDecoder().decode(end.subarray(4)) !== "PAR1") {
     throw new Error("a file without PAR1 at its end");
   }
   const length = new DataView(end.buffer, end.byteOffset).getUint32(0, true);
   if (length > size - 12) throw new Error(`a footer of ${length} bytes in a file of ${size}`);
-  const { struct } = readStruct(read(size - 8 - length, length), 0);
-  const columns = columnsOf(structsOf(struct, 2));
-  const groups = structsOf(struct, 4).map((group) => groupOf(group, size));
-  const notes = new Map(structsOf(struct, 5).map((note) => [textOf(note, 1), textOf(note, 2)]));
-  return { columns, groups, notes };
-}
-
-function columnsOf(elements: readonly Struct[]): readonly Column[] {
-  const columns: Column[] = [];
-  let next = 1;
-  const visit = (children: number, path: readonly string[], optional: number): void => {
-    for (let child = 0; child < children; child++) {
-      const element = elements[next++];
-      if (element === undefined) throw new Error("a schema that is cut");
-      const repetition = integerOf(element, 3, 0);
-      const inner = integerOf(element, 5, 0);
-      const below = [...path, textOf(element, 4)];
-      if (below.length > 8) throw new Error("a schema that is nested too deep");
-      // Lists are of no use here; without their place their columns cannot be asked for.
-      const depth = repetition === 2 ? Infinity : optional + (repetition === 1 ? 1 : 0);
-      if (inner > 0) visit(inner, below, depth);
-      else if (depth < Infinity) columns.push({ path: below, optional: depth });
-    }
+  const bytes = read(size - 8 - length, length + 8);
+  // The library makes a view of its own; what goes through this one cannot keep it busy for ever.
+  library.deserializeTCompactProtocol({ view: new HeaderView(bytes.subarray(0, length)), offset: 0 });
+  const metadata = library.parquetMetadata(bytes, { geoparquet: false });
+  return {
+    columns: columnsOf(library.parquetSchema(metadata), 0),
+    groups: metadata.row_groups.map((group) => groupOf(group, size)),
+    notes: notesOf(metadata),
   };
-  visit(elements[0] === undefined ? 0 : integerOf(elements[0], 5, 0), [], 0);
-  return columns;
 }
 
-function groupOf(group: Struct, size: number): RowGroup {
-  const rows = integerOf(group, 3);
-  if (!(rows >= 0 && rows <= MOST_ROWS)) throw new Error(`a group of ${rows} rows`);
-  const chunks = structsOf(group, 1).map((column): [string, Chunk] => {
-    const meta = structOf(column, 3);
-    const path = meta.get(3);
-    const names = Array.isArray(path) ? path.filter((name) => name instanceof Uint8Array) : [];
-    const [data, dictionary] = [integerOf(meta, 9), integerOf(meta, 11, 0)];
-    const [from, length] = [dictionary > 0 ? Math.min(dictionary, data) : data, integerOf(meta, 7)];
-    if (!(from >= 4 && length >= 0 && from + length <= size)) {
-      throw new Error(`a column at bytes ${from} to ${from + length}`);
-    }
-    const key = names.map((name) => new TextDecoder().decode(name)).join("\n");
-    return [key, { type: integerOf(meta, 1), codec: integerOf(meta, 4), from, length }];
+/** Columns below a node. Those in lists are of no use here. */
+function columnsOf({ children }: SchemaTree, optional: number): readonly Column[] {
+  return children.flatMap((child) => {
+    const kind = child.element.repetition_type;
+    if (kind === "REPEATED") return [];
+    const depth = optional + (kind === "OPTIONAL" ? 1 : 0);
+    return child.children.length > 0 ? columnsOf(child, depth) : [{ path: child.path, optional: depth }];
   });
-  return { rows, chunks: new Map(chunks) };
+}
+
+function groupOf(group: Rows, size: number): RowGroup {
+  const chunks = group.columns.map(({ meta_data: meta }): [string, Chunk] => {
+    if (meta === undefined) throw new Error("a column without its place");
+    const data = integer("a column at byte", meta.data_page_offset, 4, size);
+    const dictionary = integer("a dictionary at byte", meta.dictionary_page_offset ?? 0, 0, size);
+    // Writers give 0 for none.
+    const from = dictionary >= 4 ? Math.min(dictionary, data) : data;
+    const length = integer("a column of bytes", meta.total_compressed_size, 0, size - from);
+    return [meta.path_in_schema.join("\n"), { type: meta.type, codec: meta.codec, from, length }];
+  });
+  return { rows: integer("a group of rows", group.num_rows, 0, MOST_ROWS), chunks: new Map(chunks) };
+}
+
+function notesOf({ key_value_metadata: notes = [] }: FileMetaData): ReadonlyMap<string, string> {
+  return new Map(notes.flatMap(({ key, value }) => value === undefined ? [] : [[key, value]]));
 }

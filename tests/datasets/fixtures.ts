@@ -108,7 +108,7 @@ export async function zip(
   files: Readonly<Record<string, Uint8Array>>,
   options: { readonly password?: string } = {},
 ): Promise<Uint8Array> {
-  const { configure, Uint8ArrayReader, Uint8ArrayWriter, ZipWriter } = await import("npm:@zip.js/zip.js@2");
+  const { configure, Uint8ArrayReader, Uint8ArrayWriter, ZipWriter } = await import("@zip.js/zip.js");
   configure({ useWebWorkers: false });
   const writer = new ZipWriter(new Uint8ArrayWriter());
   for (const [i, [path, bytes]] of Object.entries(files).entries()) {

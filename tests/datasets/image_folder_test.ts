@@ -84,10 +84,10 @@ Deno.test("imageFolder() refuses a path where nothing is", () =>
 
 Deno.test("imageFolder() refuses folders without splits, with the names it found", () =>
   inFolder(async (folder) => {
-    const rule = `Cannot open "${folder}": a dataset holds train/<class>/ and test/<class>/ (or val/, valid/), got `;
+    const rule =
+      `Cannot open "${folder}": a dataset holds train/<class>/ and test/<class>/ (or val/, valid/), or <class>/ alone, got `;
     await assertRefused(() => imageFolder({ path: folder }).open(), `${rule}nothing. Arrange the images so.`);
     await write(folder, { "cat/1.png": await flat(2, 1), "dog/1.png": await flat(2, 1) });
-    await assertRefused(() => imageFolder({ path: folder }).open(), `${rule}"cat", "dog". Arrange the images so.`);
     await write(folder, { "train/cat/1.png": await flat(2, 1) });
     await assertRefused(
       () => imageFolder({ path: folder }).open(),

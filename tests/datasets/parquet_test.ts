@@ -1,7 +1,9 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { cifar10, cifar100 } from "../../datasets/cifar.ts";
 import { cifar100Classes, cifar10Classes } from "../../datasets/cifar_names.ts";
 import { readParquet } from "../../datasets/parquet.ts";
+import { readColumn } from "../../datasets/parquet/column.ts";
+import { hyparquet } from "../../datasets/parquet/library.ts";
 import { DatasetError } from "../../dsl/errors.ts";
 import { assertRefused, flat, inFolder, jpeg, parquet, write } from "./fixtures.ts";
 
@@ -107,3 +109,37 @@ Deno.test("cifar10() refuses parquet files that are cut, empty, or something els
       `Cannot read "${path}": it must hold images, got no rows. Copy or download it again.`,
     );
   }));
+
+Deno.test("readParquet() ends on damaged headers of pages, some of which hyparquet alone reads for ever", () =>
+  inFolder(async (folder) => {
+    const images = [1, 2, 3].map((value) => new Uint8Array(50).fill(value));
+    const whole = await parquet(images, [0, 1, 2]);
+    const layout = { image: ["img"], label: ["label"], classNames: cifar10Classes };
+    for (let at = 4; at < 64; at++) {
+      for (const value of [0, 127, 255]) {
+        await Deno.writeFile(`${folder}/a.parquet`, whole.map((byte, i) => i === at ? value : byte));
+        const error = await readParquet(`${folder}/a.parquet`, layout).then(() => undefined, (error) => error);
+        assert(error === undefined || error instanceof DatasetError, `${at} ${value}: ${error?.stack}`);
+      }
+    }
+  }));
+
+Deno.test("readColumn() refuses a run that goes on after its page, and keeps no part of it", async () => {
+  const library = await hyparquet();
+  // A dictionary of one integer, then a page of two indices whose run says 2²⁷ − 1.
+  const dictionary = [0x15, 4, 0x15, 8, 0x15, 8, 0x4c, 0x15, 2, 0x15, 0, 0, 0, 7, 0, 0, 0];
+  const page = (run: number[]) => {
+    const body = [1, ...run, 0];
+    return [0x15, 0, 0x15, 2 * body.length, 0x15, 2 * body.length, 0x2c, 0x15, 4, 0x15, 16, 0, 0, ...body];
+  };
+  const read = (run: number[]) =>
+    readColumn(
+      library,
+      Uint8Array.from([...dictionary, ...page(run)]),
+      { type: "INT32", codec: "UNCOMPRESSED" },
+      2,
+      0,
+    );
+  assertEquals(read([4]), [7, 7]);
+  assertThrows(() => read([0xfe, 0xff, 0xff, 0x7f]), Error, "a run that goes on after 2 values");
+});
