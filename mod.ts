@@ -37,7 +37,30 @@ import {
   withLimit,
 } from "./datasets/mod.ts";
 import { fromRecorded } from "./datasets/recorded.ts";
-import { at, cc, crd, dkd, dml, ffsd, fitnet, kd, nst, pkt, rkd, sakdOver, sp, vanilla, vid } from "./methods/mod.ts";
+import {
+  ab,
+  at,
+  byot,
+  cc,
+  crd,
+  dkd,
+  dml,
+  ffsd,
+  fitnet,
+  fsp,
+  ft,
+  kd,
+  labelSmoothing,
+  nst,
+  pkt,
+  reviewkd,
+  rkd,
+  sakdOver,
+  sp,
+  tfKd,
+  vanilla,
+  vid,
+} from "./methods/mod.ts";
 import type { RunFlags } from "./runtime/train/flags.ts";
 import { runProgram } from "./runtime/train/run.ts";
 import type { TrainResult } from "./runtime/train/train.ts";
@@ -171,7 +194,7 @@ export function rebind(pipeline: AnyPipeline, flags: Rebinding = {}): Pipeline<K
   return settings === undefined ? on : on.train(settings);
 }
 
-const distillers = { at, cc, crd, dkd, fitnet, nst, pkt, rkd, sp, vid };
+const distillers = { ab, at, cc, crd, dkd, fitnet, fsp, ft, nst, pkt, reviewkd, rkd, sp, vid };
 
 /**
  * What the names of a spec stand for when it says built-in things only, for {@linkcode parseSpec}.
@@ -184,7 +207,17 @@ const distillers = { at, cc, crd, dkd, fitnet, nst, pkt, rkd, sp, vid };
  * ```
  */
 export const builtins: Values = Object.freeze({
-  methods: Object.freeze({ ...distillers, dml, ffsd, kd, sakd: sakdOver(distillers), vanilla }),
+  methods: Object.freeze({
+    ...distillers,
+    byot,
+    dml,
+    ffsd,
+    kd,
+    labelSmoothing,
+    sakd: sakdOver(distillers),
+    tfKd,
+    vanilla,
+  }),
   datasets: Object.freeze({
     digits: again(digits),
     fashion_mnist: again(fashionMnist),

@@ -152,6 +152,14 @@ class Built implements AnyPipeline {
     return this.#say("mutual", options);
   }
 
+  pretrain(options: object = {}): Built {
+    this.#once("pretrain");
+    if (!this.spec.nets.some(({ role }) => role === "teacher")) {
+      refuse(MissingRoleError, "pretrain()", refusals.pretrainNobody);
+    }
+    return this.#say("pretrain", options);
+  }
+
   ensemble(target: EnsembleTarget = "minLogit", options: EnsembleOptions = {}): Built {
     this.#once("ensemble");
     checkPeers("ensemble()", this.spec, refusals.ensembleAlone);

@@ -12,12 +12,14 @@ import { ensembleOptions } from "./verbs/ensemble.ts";
 import { fuseOptions } from "./verbs/fuse.ts";
 import { leaderOptions } from "./verbs/leader.ts";
 import { mutualOptions } from "./verbs/mutual.ts";
+import { pretrainOptions } from "./verbs/pretrain.ts";
 import { selfDistillOptions } from "./verbs/self_distill.ts";
 import { switchOptions } from "./verbs/switch.ts";
 
 /** Verbs in the order in which they are lowered: first what peers do, then fusion, leader and self-distillation. */
 export const verbOrder = [
   "branches",
+  "pretrain",
   "mutual",
   "ensemble",
   "use",
@@ -34,6 +36,7 @@ export type Verb = typeof verbOrder[number];
 /** Fills in a verb's options, and what options it has beside those that are filled in; `undefined` for any. */
 const options = {
   branches: [same, undefined],
+  pretrain: [pretrainOptions, []],
   mutual: [mutualOptions, []],
   ensemble: [ensembleOptions, []],
   use: [same, undefined],

@@ -16,9 +16,7 @@ import { type Kind, run, stop, type Value } from "./value.ts";
 import { requireNotNegative, requireWeight } from "./verbs/options.ts";
 
 /** A spot of the teacher and one of the student whose values have the same role; one name where both call it so. */
-export type SpotPair<T extends string = string, S extends string = string> =
-  | (T & S)
-  | { readonly teacher: T; readonly student: S };
+export type SpotPair = string | { readonly teacher: string; readonly student: string };
 
 /** Options of every distiller. */
 export interface DistillOptions {
@@ -29,10 +27,14 @@ export interface DistillOptions {
 }
 
 /** What a distiller needs: a teacher and a student, and the spots it was told. */
-export type DistillNeeds<T extends string = never, S extends string = never> = {
-  readonly teacher: T;
-  readonly student: S;
+export type DistillNeeds<P extends SpotPair = never> = {
+  readonly teacher: SpotOf<P, "teacher">;
+  readonly student: SpotOf<P, "student">;
 };
+/** The teacher's or the student's spot of a pair. */
+export type SpotOf<P extends SpotPair, R extends "teacher" | "student"> = P extends string ? P
+  : P extends { readonly [K in R]: infer S extends string } ? S
+  : never;
 
 /** Where a distiller looks: at spots of the sentence, or at what every net has. */
 export type Where = "every spot" | "second spot" | "deepest spot" | "embedding" | "logits" | readonly SpotPair[];
@@ -77,9 +79,9 @@ export interface DistillerShape {
  *
  * @throws {OptionError} If β or γ is negative or not finite, or the list of spots is empty.
  */
-export function distiller<T extends string = never, S extends string = never>(
+export function distiller<P extends SpotPair = never>(
   { name, options, where, loss, aux, more }: DistillerShape,
-): Method<DistillNeeds<T, S>, string> {
+): Method<DistillNeeds<P>, string> {
   const verb = `${name}()`;
   requireWeight(verb, "weight", options.weight);
   requireNotNegative(verb, "ce", options.ce);
@@ -87,7 +89,10 @@ export function distiller<T extends string = never, S extends string = never>(
   if (typeof where !== "string" && said.length === 0) {
     throw new OptionError(`Cannot say ${verb}: it needs a spot to look at, got none. Leave it out for the default.`);
   }
-  const needs = { teacher: said.map((s) => s.teacher as T), student: said.map((s) => s.student as S) };
+  const needs = {
+    teacher: said.map((spots) => spots.teacher as SpotOf<P, "teacher">),
+    student: said.map((spots) => spots.student as SpotOf<P, "student">),
+  };
   const routes = typeof where === "string" ? [where] : said.map((s) => s.student);
   return method(name, frozenOptions(options, verb), { needs, routes }, (site): Partial<LossGraph> => {
     const matches = matchesOf(site, verb, where);

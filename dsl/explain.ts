@@ -5,7 +5,7 @@
  */
 
 import { SentenceError } from "./errors.ts";
-import type { LossGraph, Term, Weight } from "./graph.ts";
+import type { InitialStage, LossGraph, Term, Weight } from "./graph.ts";
 import { equalJson } from "./json.ts";
 import { lower } from "./lower.ts";
 import { normalize, type Normalized } from "./normalize.ts";
@@ -51,6 +51,7 @@ export function explain(pipeline: AnyPipeline): Explanation {
       [...normal.spec.edges, ...leaderEdges(normal)].map(([from, to]) => [`${from} -> ${to}`]),
     ),
     ...(graph instanceof SentenceError ? [section("Not lowered", [[graph.message]])] : graphSections(graph)),
+    graph instanceof SentenceError ? "" : section("Needs weights", unlearned(normal.spec, graph)),
     section("Training", trainRows(normal.spec)),
     section("Dataset", [datasetRow(normal)]),
   ].filter((part) => part !== "").join("\n\n") + "\n";
@@ -125,8 +126,32 @@ function graphSections(graph: LossGraph): readonly string[] {
     section("Evaluated beside the members", graph.heads.map(({ name }) => [name])),
     section("Watched", graph.watches.map(({ name }) => [name])),
     section("Switches", graph.switches.map(({ pauses }) => [`${pauses} pauses where its rule holds`])),
+    section("Kept from step to step", (graph.state ?? []).map(({ name, shape }) => [name, `[${shape.join(", ")}]`])),
+    ...(graph.stages ?? []).map(stageSection),
     section("Order of updates", graph.phases.map((phase, i) => [`phase ${i + 1}`, phase.join(", ")])),
   ];
+}
+
+/** A training before the main one. */
+function stageSection({ name, epochs, graph, optimizer, schedule }: InitialStage): string {
+  const own = optimizer === undefined ? "" : settings(optimizer);
+  const falls = schedule?.milestones ?? [];
+  return section(`First, stage ${name}`, [
+    ["length", `${epochs} ${epochs === 1 ? "epoch" : "epochs"}`],
+    ["optimizer", own === "" ? "the run's" : `the run's with ${own}`],
+    ["schedule", falls.length === 0 ? "constant" : `×${schedule?.gamma ?? 1} after epoch ${falls.join(" and ")}`],
+    ...graph.terms.map((term): Row => [term.name, `${weightText(term.weight)}, teaches ${term.learners.join(", ")}`]),
+  ]);
+}
+
+/** Nets that no term teaches, in no stage: they are useless without weights. */
+function unlearned({ nets }: Spec, graph: LossGraph): readonly Row[] {
+  const terms = [graph, ...(graph.stages ?? []).map((stage) => stage.graph)].flatMap((part) => part.terms);
+  const taught = new Set(terms.flatMap(({ learners }) => learners));
+  return nets.filter(({ id }) => !taught.has(id)).map(({ id, role }): Row => [
+    id,
+    `learns nothing here: give --weights ${id}=FILE${role === "teacher" ? " or say pretrain()" : ""}`,
+  ]);
 }
 
 /** An option; a ramp is told in words. */

@@ -174,6 +174,14 @@ export function kthSmallest(x: Value<"vector">, k: number | "third"): Value<"ten
 export function poolTo(x: Value<"map">, like: Value<"map"> | number): Value<"map"> {
   return typeof like === "number" ? node("poolTo", "map", [x], { size: like }) : node("poolTo", "map", [x, like]);
 }
+/** A map brought to the size of `like` by repeating or leaving out places; no gradient reaches `like`. */
+export function resizeTo(x: Value<"map">, like: Value<"map">): Value<"map"> {
+  return node("resizeTo", "map", [x, like]);
+}
+/** A vector as a map of one place: [B, D] → [B, D, 1, 1]. */
+export function asMap(x: Value<"vector">): Value<"map"> {
+  return node("reshape", "map", [x], { keep: "pixel" });
+}
 /** [B, B] with ones where column − row is `offset` and zeros elsewhere, B the batch of `x`; no gradient. */
 export function diagonalOf(x: Value, offset = 0): Value<"tensor"> {
   return node("diagonal", "tensor", [x], { offset });

@@ -91,6 +91,9 @@ export type MayFuse<K extends Known> = "leader" extends keyof K["taps"] ? number
   : Refused<typeof refusals.fuseWithoutLeader>;
 /** Guard of `mutual()`: a net alone has nobody to learn from. */
 export type MayMutual<K extends Known> = K["size"] extends 1 ? Refused<typeof refusals.mutualAlone> : Once<K, "mutual">;
+/** Guard of `pretrain()`. */
+export type MayPretrain<K extends Known> = "teacher" extends keyof K["taps"] ? Once<K, "pretrain">
+  : Refused<typeof refusals.pretrainNobody>;
 /** Guard of `switch()` on teacher and student. */
 export type MaySwitch<K extends Known> = "teacher" extends keyof K["taps"]
   ? "student" extends keyof K["taps"] ? Once<K, "switch"> : Refused<typeof refusals.switchAlone>

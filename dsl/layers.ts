@@ -44,6 +44,8 @@
  * @module
  */
 
+import type { ConnectorLayer, FreeLayer } from "./connectors.ts";
+
 /** A number of outputs: fixed, or the class count that the dataset binds later. */
 export type Width = number | "classes";
 
@@ -84,7 +86,7 @@ export type Layer =
     readonly init: Init;
   }
   | ConnectorLayer
-  | { readonly kind: "free"; readonly name: string; readonly width: number; readonly init: Init }
+  | FreeLayer
   | {
     readonly kind: "batchNorm";
     readonly name: string;
@@ -95,6 +97,7 @@ export type Layer =
   }
   | { readonly kind: "relu" }
   | { readonly kind: "relu6" }
+  | { readonly kind: "leakyRelu"; readonly slope: number }
   | { readonly kind: "sigmoid" }
   | {
     readonly kind: "pool";
@@ -113,22 +116,6 @@ export type Layer =
   | { readonly kind: "sum"; readonly branches: readonly (readonly Layer[])[] }
   | { readonly kind: "product"; readonly branches: readonly (readonly Layer[])[] }
   | { readonly kind: "join"; readonly branches: readonly (readonly Layer[])[] };
-
-/** A convolution that gives a map the size of another net's; see {@linkcode connector}. */
-export interface ConnectorLayer {
-  /** Tells layers apart. */
-  readonly kind: "connector";
-  /** PyTorch's module name. */
-  readonly name: string;
-  /** Output channels. */
-  readonly out: number;
-  /** Net and spot whose map gives the size. */
-  readonly like: { readonly net: string; readonly spot: string };
-  /** Whether it adds a bias. */
-  readonly bias: boolean;
-  /** Rule that fills its weights. */
-  readonly init: Init;
-}
 
 /** A convolution, zero-padded. `groups: "depthwise"` means one group a channel. */
 export interface ConvLayer {
@@ -194,25 +181,20 @@ export function upsample(name: string, out: number, like?: { readonly net: strin
   });
 }
 
-/**
- * A convolution with bias whose geometry follows the map of a net at a spot: of side h from side H, 1×1 where they are
- * equal, 3×3 with stride 2 where H = 2h, transposed 4×4 with stride 2 where 2H = h, without padding of side 1 + H − h
- * where H > h otherwise, and transposed with stride ⌊h / H⌋ and side h − ⌊h / H⌋ (H − 1) where H < h otherwise.
- *
- * Source: `ConvReg` of the RepDistiller benchmark, Tian, Krishnan, Isola 2020.
- */
-export function connector(
-  name: string,
-  out: number,
-  like: { readonly net: string; readonly spot: string },
-): ConnectorLayer {
+/** A transposed 3×3 convolution that keeps the size (stride 1, pad 1), with bias. */
+export function transposedConv(name: string, out: number): Layer {
   const init = Object.freeze({ rule: "default" } as const);
-  return Object.freeze({ kind: "connector", name, out, like: Object.freeze({ ...like }), bias: true, init });
-}
-
-/** A trained vector [width] in the place of the input, one number a channel: beside maps it is [1, width, 1, 1]. */
-export function free(name: string, width: number, value: number): Layer {
-  return Object.freeze({ kind: "free", name, width, init: Object.freeze({ rule: "constant", value }) });
+  return Object.freeze({
+    kind: "transposedConv",
+    name,
+    out,
+    kernel: 3,
+    stride: 1,
+    pad: 1,
+    outputPad: 0,
+    bias: true,
+    init,
+  });
 }
 
 /** Batch normalisation; `momentum` is the weight of the new statistics (0.1 as in PyTorch). */
@@ -224,6 +206,10 @@ export function batchNorm(name: string, options: { readonly momentum?: number } 
 export const relu: Layer = Object.freeze({ kind: "relu" });
 /** min(max(x, 0), 6). */
 export const relu6: Layer = Object.freeze({ kind: "relu6" });
+/** max(x, slope · x), for a slope from 0 to 1. */
+export function leakyRelu(slope: number): Layer {
+  return Object.freeze({ kind: "leakyRelu", slope });
+}
 /** 1 / (1 + exp(−x)). */
 export const sigmoid: Layer = Object.freeze({ kind: "sigmoid" });
 /** Mean over the whole map: [B, C, H, W] → [B, C]. */
@@ -284,7 +270,8 @@ export function sum(...branches: readonly (readonly Layer[])[]): Layer {
 }
 
 /**
- * Branches over one input, multiplied element by element; a vector [B, C] multiplies every place of a map [B, C, H, W].
+ * Branches over one input, multiplied element by element; a vector [B, C] multiplies every place of a map [B, C, H, W],
+ * a map of one channel every channel.
  * An empty branch is the identity.
  */
 export function product(...branches: readonly (readonly Layer[])[]): Layer {

@@ -20,6 +20,7 @@ import { lowerEnsemble } from "./verbs/ensemble.ts";
 import { type FuseOptions, lowerFuse } from "./verbs/fuse.ts";
 import { type LeaderOptions, lowerLeader } from "./verbs/leader.ts";
 import { lowerMutual, type MutualOptions } from "./verbs/mutual.ts";
+import { lowerPretrain, type PretrainSpec } from "./verbs/pretrain.ts";
 import { lowerSelfDistill, type SelfDistillOptions } from "./verbs/self_distill.ts";
 import { lowerSwitch } from "./verbs/switch.ts";
 
@@ -31,6 +32,7 @@ const lowerings = {
       "Cannot lower branches(): shared trunks are not part of this version. Say cohort(...) to train nets of their own.",
     );
   },
+  pretrain: (site, { options }) => lowerPretrain(site, options as unknown as PretrainSpec),
   mutual: (site, { options }) => lowerMutual(site, options as unknown as MutualOptions),
   ensemble: lowerEnsemble,
   use: (site, clause, methods) => methodOf(clause, methods).lower(site),
@@ -67,6 +69,7 @@ export function lower(pipeline: AnyPipeline): LossGraph {
   );
   const graph = mergeGraphs(once([{ terms: fromLabels(site, said, normal.methods) }, ...said]));
   checkNames(site, graph);
+  for (const stage of graph.stages ?? []) checkNames(site, stage.graph);
   return graph;
 }
 

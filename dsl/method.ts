@@ -18,8 +18,12 @@ export interface Member extends NetRef {
   readonly spots: readonly string[];
   /** Channels of the map at each spot, in the order of {@linkcode Member.spots}. */
   readonly channels: readonly number[];
-  /** Length of its embedding; absent where it has none. */
-  readonly width?: number;
+  /** End of the first stage, if that is no spot: what the net makes of images before its first block. */
+  readonly stem?: string;
+  /** Where the map of each spot is before its activation; the spot itself where none follows. */
+  readonly preActivations: readonly string[];
+  /** Size of its embedding. */
+  readonly width: number;
 }
 
 /** What a method sees: the nets, who teaches whom, and what else the sentence says. */

@@ -109,6 +109,8 @@ function say(built: Built, clause: Clause, values: Values): Built {
       return built.leader(options);
     case "fuse":
       return built.fuse(options);
+    case "pretrain":
+      return built.pretrain(options);
     case "mutual":
       return built.mutual(options);
     case "selfDistill":

@@ -21,6 +21,7 @@ import type {
   MayFuse,
   MayLead,
   MayMutual,
+  MayPretrain,
   MaySwitch,
   NeedsOf,
   NeedsPeers,
@@ -36,6 +37,7 @@ import type { EnsembleOptions, EnsembleTarget } from "./verbs/ensemble.ts";
 import type { FuseOptions } from "./verbs/fuse.ts";
 import type { LeaderOptions } from "./verbs/leader.ts";
 import type { MutualOptions } from "./verbs/mutual.ts";
+import type { PretrainOptions } from "./verbs/pretrain.ts";
 import type { SelfDistillOptions } from "./verbs/self_distill.ts";
 import type { SwitchOptions } from "./verbs/switch.ts";
 import type { Views } from "./verbs/views.ts";
@@ -116,6 +118,21 @@ export interface Sentence<K extends Known> extends AnyPipeline {
    * @throws {UnknownSpotError} If a net lacks a spot it taps.
    */
   use<M extends Method>(method: M & Fits<K, NeedsOf<M>>): Pipeline<Says<K, "use">>;
+  /**
+   * Trains every teacher from the labels first; then it rests, unless a verb teaches it. Its optimizer is the run's with
+   * these changes, its weights are written beside the student's.
+   *
+   * @throws {MissingRoleError} If there is no teacher.
+   * @throws {OptionError} If a number is outside its range.
+   *
+   * @example
+   * ```ts
+   * import { resnet14, resnet8, teacher } from "./mod.ts";
+   * const sentence = teacher(resnet14).student(resnet8).pretrain({ epochs: 240 });
+   * console.log(sentence.lower().stages?.map(({ name, epochs }) => [name, epochs])); // [["pretrain", 240]]
+   * ```
+   */
+  pretrain(this: MayPretrain<K>, options?: PretrainOptions): Pipeline<Says<K, "pretrain">>;
   /**
    * Adds terms of your own. They are built at once, as data, so say it after the verbs that add or rename nets.
    *

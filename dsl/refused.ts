@@ -30,6 +30,7 @@ export const refusals = {
   diversifyAlone: "diversify() keeps peers apart: start from cohort(...)",
   selfDistillAlone: "selfDistill() adds modules to the members of a cohort: start from cohort(...)",
   ensembleAlone: "ensemble() makes one teacher of the peers: start from cohort(...)",
+  pretrainNobody: "pretrain() trains teachers first: start from teacher(...).student(...)",
   switchAlone: "switch() needs a teacher and a student: start from teacher(...).student(...)",
   switchBeforeTeach: "switch() pauses nets that teach: say teach(...) first",
   switchNobody: "switch() needs to know whom it pauses: name a net that teaches",

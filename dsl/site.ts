@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Arch } from "./arch.ts";
+import { type Arch, preActivation } from "./arch.ts";
 import { channelsAt } from "./archs/mod.ts";
 import type { Role } from "./graph.ts";
 import type { Member, Site } from "./method.ts";
@@ -27,12 +27,14 @@ export function siteOf({ spec, archs }: Pick<AnyPipeline, "spec" | "archs">): Si
   });
 }
 
-function tapsOf(arch: Arch): Pick<Member, "spots" | "channels" | "width"> {
-  const channels = channelsAt(arch);
-  const { embedding } = channels;
+function tapsOf(arch: Arch): Pick<Member, "spots" | "channels" | "preActivations" | "width" | "stem"> {
+  const { embedding: width = NaN, ...channels } = channelsAt(arch);
+  const stem = arch.stages[0]?.spot;
   return {
     spots: arch.spots,
     channels: Object.freeze(arch.spots.map((spot) => channels[spot]!)),
-    ...(embedding === undefined ? {} : { width: embedding }),
+    preActivations: Object.freeze(arch.spots.map((spot) => preActivation(arch, spot))),
+    width,
+    ...(stem === undefined || arch.spots.includes(stem) ? {} : { stem }),
   };
 }

@@ -6,7 +6,8 @@
 
 import { add, apply, log, mul, slice, softmax, sub, sumPerSample } from "./expr.ts";
 import type { Aux } from "./graph.ts";
-import { batchNorm, connector, type Layer, linear, relu } from "./layers.ts";
+import { connector } from "./connectors.ts";
+import { batchNorm, type Layer, linear, relu } from "./layers.ts";
 import type { Member } from "./method.ts";
 import type { RoutedPair } from "./routing.ts";
 import { noise, run, stop, type Value } from "./value.ts";

@@ -75,6 +75,7 @@ export type ValueOp =
   | "slice"
   | "kthSmallest"
   | "poolTo"
+  | "resizeTo"
   | "diagonal"
   | "logSoftmax"
   | "crossEntropy"

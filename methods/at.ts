@@ -12,11 +12,11 @@ import type { Method } from "../dsl/method.ts";
 import type { Value } from "../dsl/value.ts";
 
 /** Options of {@linkcode at}. */
-export interface AtOptions<T extends string = string, S extends string = string> extends DistillOptions {
+export interface AtOptions<P extends SpotPair = SpotPair> extends DistillOptions {
   /** Factor β of every spot's term; 1000 (Tian et al. 2020). */
   readonly weight?: Weight;
   /** Spots that are compared; each of the student with the teacher's of the same rank unless said. */
-  readonly at?: readonly SpotPair<T, S>[];
+  readonly at?: readonly P[];
 }
 
 /**
@@ -38,11 +38,11 @@ export interface AtOptions<T extends string = string, S extends string = string>
  * Source: Zagoruyko, Komodakis 2017, section 3.1, in the form of the RepDistiller benchmark (Tian, Krishnan, Isola
  * 2020): a mean of squares where the paper has the L2 norm of the difference, and β = 1000.
  */
-export function at<const T extends string = never, const S extends string = never>(
-  options: AtOptions<T, S> = {},
-): Method<DistillNeeds<T, S>, string> {
+export function at<const P extends SpotPair = never>(
+  options: AtOptions<P> = {},
+): Method<DistillNeeds<P>, string> {
   const { weight = 1000, ce = 1, at: spots } = options;
-  return distiller<T, S>({
+  return distiller<P>({
     name: "at",
     options: { weight, ce, at: spots },
     where: spots ?? "every spot",

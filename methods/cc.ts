@@ -13,7 +13,7 @@ import { run, stop, type Value } from "../dsl/value.ts";
 import { requireOneOf, requirePositive } from "../dsl/verbs/options.ts";
 
 /** Options of {@linkcode cc}. */
-export interface CcOptions<T extends string = string, S extends string = string> extends DistillOptions {
+export interface CcOptions<P extends SpotPair = SpotPair> extends DistillOptions {
   /** Factor β; 0.02 (Tian et al. 2020). */
   readonly weight?: Weight;
   /** Features of the two embeddings that are compared; 128 (Tian et al. 2020). */
@@ -21,7 +21,7 @@ export interface CcOptions<T extends string = string, S extends string = string>
   /** Whether the teacher's embedding is trained too (Tian et al. 2020) or stays random (SAKD); yes unless said. */
   readonly teacherEmbedding?: "trained" | "random";
   /** Spots that are compared; the embedding of both unless said. */
-  readonly at?: readonly SpotPair<T, S>[];
+  readonly at?: readonly P[];
 }
 
 /**
@@ -45,13 +45,13 @@ export interface CcOptions<T extends string = string, S extends string = string>
  * Source: Peng et al. 2019 as released in the RepDistiller benchmark (Tian, Krishnan, Isola 2020), which has the product
  * of neighbours in the place of the paper's kernel correlation of all pairs. Of one sample the release's loss is NaN.
  */
-export function cc<const T extends string = never, const S extends string = never>(
-  options: CcOptions<T, S> = {},
-): Method<DistillNeeds<T, S>, string> {
+export function cc<const P extends SpotPair = never>(
+  options: CcOptions<P> = {},
+): Method<DistillNeeds<P>, string> {
   const { weight = 0.02, width = 128, teacherEmbedding = "trained", ce = 1, at } = options;
   requirePositive("cc()", "width", width);
   requireOneOf("cc()", "teacherEmbedding", teacherEmbedding, ["trained", "random"]);
-  return distiller<T, S>({
+  return distiller<P>({
     name: "cc",
     options: { weight, width, teacherEmbedding, ce, at },
     where: at ?? "embedding",

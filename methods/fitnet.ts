@@ -4,6 +4,7 @@
  * @module
  */
 
+import { connector } from "../dsl/connectors.ts";
 import {
   channelsOf,
   distiller,
@@ -14,16 +15,16 @@ import {
 } from "../dsl/distill.ts";
 import { perSample, square, sub } from "../dsl/expr.ts";
 import type { Aux, Weight } from "../dsl/graph.ts";
-import { batchNorm, connector, relu } from "../dsl/layers.ts";
+import { batchNorm, relu } from "../dsl/layers.ts";
 import type { Method } from "../dsl/method.ts";
 import { run, type Value } from "../dsl/value.ts";
 
 /** Options of {@linkcode fitnet}. */
-export interface FitnetOptions<T extends string = string, S extends string = string> extends DistillOptions {
+export interface FitnetOptions<P extends SpotPair = SpotPair> extends DistillOptions {
   /** Factor β; 100 (Tian et al. 2020; under SAKD 1). */
   readonly weight?: Weight;
   /** Spots that are compared; the second of both unless said. */
-  readonly at?: readonly SpotPair<T, S>[];
+  readonly at?: readonly P[];
 }
 
 /**
@@ -47,11 +48,11 @@ export interface FitnetOptions<T extends string = string, S extends string = str
  * Source: Romero et al. 2015, section 2.1, as one stage with the loss of the labels, as the RepDistiller benchmark has it
  * (Tian, Krishnan, Isola 2020); the paper trains up to the hint first.
  */
-export function fitnet<const T extends string = never, const S extends string = never>(
-  options: FitnetOptions<T, S> = {},
-): Method<DistillNeeds<T, S>, string> {
+export function fitnet<const P extends SpotPair = never>(
+  options: FitnetOptions<P> = {},
+): Method<DistillNeeds<P>, string> {
   const { weight = 100, ce = 1, at } = options;
-  return distiller<T, S>({
+  return distiller<P>({
     name: "fitnet",
     options: { weight, ce, at },
     where: at ?? "second spot",

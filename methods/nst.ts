@@ -11,11 +11,11 @@ import type { Method } from "../dsl/method.ts";
 import type { Value } from "../dsl/value.ts";
 
 /** Options of {@linkcode nst}. */
-export interface NstOptions<T extends string = string, S extends string = string> extends DistillOptions {
+export interface NstOptions<P extends SpotPair = SpotPair> extends DistillOptions {
   /** Factor β of every spot's term; 50 (Tian et al. 2020). */
   readonly weight?: Weight;
   /** Spots that are compared; each of the student with the teacher's of the same rank unless said. */
-  readonly at?: readonly SpotPair<T, S>[];
+  readonly at?: readonly P[];
 }
 
 /**
@@ -39,11 +39,11 @@ export interface NstOptions<T extends string = string, S extends string = string
  * Source: Huang, Wang 2017, equations 4 and 5 with the polynomial kernel (d = 2, c = 0); β of the RepDistiller benchmark
  * (Tian, Krishnan, Isola 2020).
  */
-export function nst<const T extends string = never, const S extends string = never>(
-  options: NstOptions<T, S> = {},
-): Method<DistillNeeds<T, S>, string> {
+export function nst<const P extends SpotPair = never>(
+  options: NstOptions<P> = {},
+): Method<DistillNeeds<P>, string> {
   const { weight = 50, ce = 1, at } = options;
-  return distiller<T, S>({
+  return distiller<P>({
     name: "nst",
     options: { weight, ce, at },
     where: at ?? "every spot",

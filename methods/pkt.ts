@@ -11,11 +11,11 @@ import type { Method } from "../dsl/method.ts";
 import type { Value } from "../dsl/value.ts";
 
 /** Options of {@linkcode pkt}. */
-export interface PktOptions<T extends string = string, S extends string = string> extends DistillOptions {
+export interface PktOptions<P extends SpotPair = SpotPair> extends DistillOptions {
   /** Factor β; 30000 (Tian et al. 2020). */
   readonly weight?: Weight;
   /** Spots that are compared; the embedding of both unless said. */
-  readonly at?: readonly SpotPair<T, S>[];
+  readonly at?: readonly P[];
 }
 
 /** Keeps norms and probabilities away from zero, as released. */
@@ -40,11 +40,11 @@ const EPSILON = 1e-7;
  *
  * Source: Passalis, Tefas 2018, section 3.1, cosine kernel; β of the RepDistiller benchmark (Tian, Krishnan, Isola 2020).
  */
-export function pkt<const T extends string = never, const S extends string = never>(
-  options: PktOptions<T, S> = {},
-): Method<DistillNeeds<T, S>, string> {
+export function pkt<const P extends SpotPair = never>(
+  options: PktOptions<P> = {},
+): Method<DistillNeeds<P>, string> {
   const { weight = 30000, ce = 1, at } = options;
-  return distiller<T, S>({ name: "pkt", options: { weight, ce, at }, where: at ?? "embedding", loss: pktLoss });
+  return distiller<P>({ name: "pkt", options: { weight, ce, at }, where: at ?? "embedding", loss: pktLoss });
 }
 
 /** Mean over B² pairs of P_t ln((P_t + ε)/(P_s + ε)) of two batches of vectors [B, D]; the widths may differ. */

@@ -31,7 +31,7 @@ import { constant, type Value } from "../dsl/value.ts";
 import { requireNotNegative } from "../dsl/verbs/options.ts";
 
 /** Options of {@linkcode rkd}. */
-export interface RkdOptions<T extends string = string, S extends string = string> extends DistillOptions {
+export interface RkdOptions<P extends SpotPair = SpotPair> extends DistillOptions {
   /** Factor β; 1 (Tian et al. 2020). */
   readonly weight?: Weight;
   /** Factor of the distance loss; 25 (Tian et al. 2020). */
@@ -39,7 +39,7 @@ export interface RkdOptions<T extends string = string, S extends string = string
   /** Factor of the angle loss; 50 (Tian et al. 2020). */
   readonly angle?: number;
   /** Spots that are compared; the embedding of both unless said. */
-  readonly at?: readonly SpotPair<T, S>[];
+  readonly at?: readonly P[];
 }
 
 /**
@@ -66,13 +66,13 @@ export interface RkdOptions<T extends string = string, S extends string = string
  * Source: Park, Kim, Lu, Cho 2019, section 3.2; factors of the RepDistiller benchmark (Tian, Krishnan, Isola 2020). The
  * release's loss of one sample is NaN with gradient 0, here both are 0.
  */
-export function rkd<const T extends string = never, const S extends string = never>(
-  options: RkdOptions<T, S> = {},
-): Method<DistillNeeds<T, S>, string> {
+export function rkd<const P extends SpotPair = never>(
+  options: RkdOptions<P> = {},
+): Method<DistillNeeds<P>, string> {
   const { weight = 1, distance = 25, angle = 50, ce = 1, at } = options;
   requireNotNegative("rkd()", "distance", distance);
   requireNotNegative("rkd()", "angle", angle);
-  return distiller<T, S>({
+  return distiller<P>({
     name: "rkd",
     options: { weight, distance, angle, ce, at },
     where: at ?? "embedding",

@@ -11,11 +11,11 @@ import type { Method } from "../dsl/method.ts";
 import type { Value } from "../dsl/value.ts";
 
 /** Options of {@linkcode sp}. */
-export interface SpOptions<T extends string = string, S extends string = string> extends DistillOptions {
+export interface SpOptions<P extends SpotPair = SpotPair> extends DistillOptions {
   /** Factor β; 3000 (Tian et al. 2020). */
   readonly weight?: Weight;
   /** Spots that are compared; the deepest of both unless said. */
-  readonly at?: readonly SpotPair<T, S>[];
+  readonly at?: readonly P[];
 }
 
 /**
@@ -38,11 +38,11 @@ export interface SpOptions<T extends string = string, S extends string = string>
  * Source: Tung, Mori 2019, equations 1–4; β and the deepest spot of the RepDistiller benchmark (Tian, Krishnan, Isola
  * 2020).
  */
-export function sp<const T extends string = never, const S extends string = never>(
-  options: SpOptions<T, S> = {},
-): Method<DistillNeeds<T, S>, string> {
+export function sp<const P extends SpotPair = never>(
+  options: SpOptions<P> = {},
+): Method<DistillNeeds<P>, string> {
   const { weight = 3000, ce = 1, at } = options;
-  return distiller<T, S>({ name: "sp", options: { weight, ce, at }, where: at ?? "deepest spot", loss: spLoss });
+  return distiller<P>({ name: "sp", options: { weight, ce, at }, where: at ?? "deepest spot", loss: spLoss });
 }
 
 /** Mean squared difference of the row-normalised similarities of two batches [B, …]; shapes may differ. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { free } from "../dsl/connectors.ts";
 import {
   channelsOf,
   distiller,
@@ -14,19 +15,19 @@ import {
 } from "../dsl/distill.ts";
 import { add, apply, div, log, mul, perSample, poolTo, square, sub } from "../dsl/expr.ts";
 import type { Aux, Weight } from "../dsl/graph.ts";
-import { conv, free, type Layer, relu } from "../dsl/layers.ts";
+import { conv, type Layer, relu } from "../dsl/layers.ts";
 import type { Method } from "../dsl/method.ts";
 import { run, type Value } from "../dsl/value.ts";
 import { requirePositive } from "../dsl/verbs/options.ts";
 
 /** Options of {@linkcode vid}. */
-export interface VidOptions<T extends string = string, S extends string = string> extends DistillOptions {
+export interface VidOptions<P extends SpotPair = SpotPair> extends DistillOptions {
   /** Factor β of every spot's term; 1 (Tian et al. 2020). */
   readonly weight?: Weight;
   /** Variance of every channel before training; 5 (Tian et al. 2020). */
   readonly variance?: number;
   /** Spots that are compared; each of the student with the teacher's of the same rank unless said. */
-  readonly at?: readonly SpotPair<T, S>[];
+  readonly at?: readonly P[];
 }
 
 /** Added to every variance, as released. */
@@ -52,12 +53,12 @@ const EPSILON = 1e-5;
  *
  * Source: Ahn et al. 2019, equations 4–6; module and constants of the RepDistiller benchmark (Tian, Krishnan, Isola 2020).
  */
-export function vid<const T extends string = never, const S extends string = never>(
-  options: VidOptions<T, S> = {},
-): Method<DistillNeeds<T, S>, string> {
+export function vid<const P extends SpotPair = never>(
+  options: VidOptions<P> = {},
+): Method<DistillNeeds<P>, string> {
   const { weight = 1, variance = 5, ce = 1, at } = options;
   requirePositive("vid()", "variance", variance);
-  return distiller<T, S>({
+  return distiller<P>({
     name: "vid",
     options: { weight, variance, ce, at },
     where: at ?? "every spot",

@@ -45,6 +45,8 @@ export interface Replay {
   readonly optimizers: Readonly<Record<string, string>>;
   /** The recording's terms from a step of ours. */
   terms(step: StepView): Readonly<Record<string, number>>;
+  /** The terms of the initial stage, from a step of it. */
+  stageTerms?(step: StepView): Readonly<Record<string, number>>;
   /** The scores behind a recorded key such as `student0`. */
   scores(key: string): Scores | undefined;
   /** The recording's decisions from a step of ours. */

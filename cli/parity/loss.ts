@@ -8,6 +8,8 @@ import type { Backend, Numbers } from "../../runtime/backend/backend.ts";
 import { crdLoss } from "./adapters/crd.ts";
 import { ffsdModules } from "./adapters/ffsd_modules.ts";
 import { plainLosses } from "./adapters/losses.ts";
+import { stagedLosses } from "./adapters/staged.ts";
+import { zooLosses } from "./adapters/zoo.ts";
 import { tensorOf } from "./files.ts";
 import { type Computed, inputNamed, type LossAdapter, type LossReplay } from "./loss_adapter.ts";
 import type { LossCase, LossFiles } from "./loss_format.ts";
@@ -16,7 +18,7 @@ import { largestError, type Outcome, Report } from "./report.ts";
 import { EXACT, FIRST } from "./rules.ts";
 
 const adapters: ReadonlyMap<string, LossAdapter> = new Map(
-  Object.entries({ ...plainLosses, ...ffsdModules, CRD: crdLoss }),
+  Object.entries({ ...plainLosses, ...zooLosses, ...stagedLosses, ...ffsdModules, CRD: crdLoss }),
 );
 
 /** Computes a loss case on a backend. */

@@ -6,10 +6,11 @@
 
 import { CohortError } from "../../dsl/errors.ts";
 import type { TrainSpec } from "../../dsl/spec.ts";
-import type { Backend } from "../../runtime/backend/backend.ts";
+import type { Backend, Numbers } from "../../runtime/backend/backend.ts";
 import { compile, type Compiled } from "../../runtime/compile/compile.ts";
 import type { CompileInput } from "../../runtime/compile/resolve.ts";
 import { sizeOf } from "../../runtime/ir/node.ts";
+import { stageTrain } from "../../runtime/train/parts.ts";
 import { weightIn } from "../../runtime/train/schedule.ts";
 import { Session } from "../../runtime/train/session.ts";
 import type { Replay } from "./adapter.ts";
@@ -38,12 +39,25 @@ export function namesOf({ prefixes }: Replay): Names {
 }
 
 /** Compiles a replay, with outputs for gradients where `debug` is said. */
-export function compileReplay(
+export function compileReplay(files: TraceFiles, replay: Replay, sabotage: Sabotage, debug: boolean): Compiled {
+  const { input, train } = settingsOf(files, replay);
+  const compiled = compile(sabotage.input?.(input) ?? input, sabotage.train?.(train) ?? train, { debug });
+  return sabotage.compiled?.(compiled) ?? compiled;
+}
+
+/** Compiles the initial stage of a replay, if it has one. */
+export function compileStage(files: TraceFiles, replay: Replay, sabotage: Sabotage): Compiled | undefined {
+  const { input, train } = settingsOf(files, replay);
+  const [stage] = input.graph.stages ?? [];
+  if (stage === undefined) return undefined;
+  const own = { ...stageTrain(stage, train), groups: {} };
+  return compile({ ...(sabotage.input?.(input) ?? input), graph: stage.graph }, sabotage.train?.(own) ?? own);
+}
+
+function settingsOf(
   { trace, batches: images }: TraceFiles,
   replay: Replay,
-  sabotage: Sabotage,
-  debug: boolean,
-): Compiled {
+): { readonly input: CompileInput; readonly train: TrainSpec } {
   const { batches } = trace;
   const [, channels, height, width] = tensorOf(images, "x0").shape as readonly [number, number, number, number];
   const input: CompileInput = {
@@ -58,11 +72,11 @@ export function compileReplay(
   const groups = Object.fromEntries(
     Object.entries(replay.optimizers).map(([group, name]) => [group, optimizerOf(trace, name)]),
   );
-  const optimizer = groups[Object.keys(groups)[0]!]!;
+  const known = Object.keys(groups)[0] ?? Object.keys(trace.optimizers)[0]!;
+  const optimizer = groups[known] ?? optimizerOf(trace, known);
   const schedule = { milestones: [], gamma: 1, warmup: 0 };
   const train: TrainSpec = { epochs: 1, batch: batches.n, seed: 0, optimizer, schedule, groups };
-  const compiled = compile(sabotage.input?.(input) ?? input, sabotage.train?.(train) ?? train, { debug });
-  return sabotage.compiled?.(compiled) ?? compiled;
+  return { input, train };
 }
 
 function optimizerOf(trace: Trace, name: string): ReturnType<typeof optimizerFrom> {
@@ -138,11 +152,14 @@ export function compareCounts(
 export async function openReplay(
   compiled: Compiled,
   backend: Backend,
-  state: ReadonlyMap<string, Float32Array>,
+  state: ReadonlyMap<string, Numbers>,
 ): Promise<Session> {
   const session = await Session.open(compiled, backend);
   try {
-    for (const [name, values] of state) await session.write(name, values);
+    for (const { name } of compiled.state) {
+      const values = state.get(name);
+      if (values !== undefined) await session.write(name, values);
+    }
     return session;
   } catch (error) {
     await session.close();

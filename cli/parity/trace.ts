@@ -15,6 +15,7 @@ import {
   batchAt,
   compareCounts,
   compileReplay,
+  compileStage,
   feedOf,
   initialState,
   type Names,
@@ -53,6 +54,9 @@ class Comparison {
   readonly #replay: Replay;
   readonly #backend: Backend;
   readonly #sabotage: Sabotage;
+  /** Iterations of the initial stage, which are listed first. */
+  readonly #initial: number;
+  /** Iterations of the main training that are replayed. */
   readonly #iterations: number;
   readonly #names: Names;
   readonly #rules: TraceRules;
@@ -63,7 +67,8 @@ class Comparison {
     this.#replay = replay;
     this.#backend = backend;
     this.#sabotage = options.sabotage ?? {};
-    this.#iterations = Math.min(options.iterations ?? Infinity, files.trace.iterations.length);
+    this.#initial = files.trace.iterations.filter(({ phase }) => phase === "init").length;
+    this.#iterations = Math.min(options.iterations ?? Infinity, files.trace.iterations.length - this.#initial);
     this.#names = namesOf(replay);
     const exactness = this.#trace.iterations_f64 === undefined ? undefined : replay.exactness ?? EXACT;
     this.#rules = traceRules(backend, this.#trace.recommended_tolerance, exactness);
@@ -74,23 +79,54 @@ class Comparison {
       this.report.add(name, Math.abs(ours - recorded) / Math.max(Math.abs(recorded), 1e-300), 1e-12);
     }
     const debug = compileReplay(this.#files, this.#replay, this.#sabotage, true);
-    const initial = initialState(this.#trace, debug, this.#replay, this.#names, this.report);
-    compareCounts(this.#trace, debug, this.#names, this.report, this.#replay.unused);
-    await this.#gradients(debug, initial);
+    const stage = compileStage(this.#files, this.#replay, this.#sabotage);
+    const own = new Map(
+      [...stage?.parameters ?? [], ...debug.parameters].map((entry) => [entry.name, entry] as const),
+    );
+    const all = { parameters: [...own.values()] };
+    const initial = initialState(this.#trace, all, this.#replay, this.#names, this.report);
+    compareCounts(this.#trace, all, this.#names, this.report, this.#replay.unused);
+    this.report.same("iterations of an initial stage", this.#initial > 0, stage !== undefined);
+    const begin = stage === undefined ? initial : await this.#stage(stage, initial);
+    await this.#gradients(debug, begin);
     if (this.#iterations === 0) return;
     // The trained program is the fused one, which differs from the one that shows its gradients.
     const compiled = compileReplay(this.#files, this.#replay, this.#sabotage, false);
-    const session = await openReplay(compiled, this.#backend, initial);
+    const session = await openReplay(compiled, this.#backend, begin);
     try {
-      const count = this.#trace.iterations.length;
+      const count = this.#trace.iterations.length - this.#initial;
       for (let k = 0; k < this.#iterations; k++) {
         await this.#iteration(session, k, count);
         const after = this.#trace.after[`${k + 1}`];
         if (after !== undefined) {
-          await this.#updates(session, initial, `${k + 1}`, k === 0 ? this.#rules.firstUpdate : this.#rules.lastUpdate);
+          const read = (name: string) => held(session, name) ? session.read(name) : Promise.resolve(begin.get(name));
+          await this.#updates(read, initial, `${k + 1}`, k === 0 ? this.#rules.firstUpdate : this.#rules.lastUpdate);
         }
       }
       if (this.#iterations === count) await this.#evaluation(session);
+    } finally {
+      await session.close();
+    }
+  }
+
+  /** Replays the initial stage and gives what it leaves: all tensors but optimizers'. */
+  async #stage(
+    compiled: Compiled,
+    initial: ReadonlyMap<string, Float32Array>,
+  ): Promise<ReadonlyMap<string, Numbers>> {
+    const session = await openReplay(compiled, this.#backend, initial);
+    try {
+      const read = (name: string) => held(session, name) ? session.read(name) : Promise.resolve(initial.get(name));
+      for (let k = 0; k < this.#initial; k++) {
+        const step = await this.#step(session, k);
+        this.#terms(k, this.#initial, k, this.#replay.stageTerms?.(step) ?? {}, step);
+        // The recording has no tolerance for it, and a stage's changes are small beside what is rounded with them.
+        if (k === 0) await this.#updates(read, initial, "init_stage_1", this.#rules.lastUpdate);
+      }
+      await this.#updates(read, initial, "init_stage_end", this.#rules.lastUpdate);
+      const left = new Map<string, Numbers>(initial);
+      for (const { name } of compiled.parameters) left.set(name, await session.read(name));
+      return left;
     } finally {
       await session.close();
     }
@@ -111,7 +147,7 @@ class Comparison {
     return { terms, weights, values, watched: (name) => mean(values(name)) };
   }
 
-  async #gradients(compiled: Compiled, initial: ReadonlyMap<string, Float32Array>): Promise<void> {
+  async #gradients(compiled: Compiled, initial: ReadonlyMap<string, Numbers>): Promise<void> {
     const session = await openReplay(compiled, this.#backend, initial);
     try {
       await this.#step(session, 0);
@@ -150,17 +186,9 @@ class Comparison {
 
   async #iteration(session: Session, k: number, count: number): Promise<void> {
     const step = await this.#step(session, k);
-    const ours = this.#replay.terms(step);
-    const double = this.#backend.precision === "float64" ? this.#trace.iterations_f64 : undefined;
-    const recorded = (double ?? this.#trace.iterations)[k]!;
-    const weightless = new Set(Object.keys(step.weights).filter((name) => step.weights[name] === 0));
-    for (const [name, value] of Object.entries(recorded.terms)) {
-      const mine = ours[name];
-      if (mine !== undefined) {
-        this.report.add(`iteration ${k + 1} term ${name}`, termError(mine, value), this.#rules.terms(k, count));
-      } else if (weightless.size === 0) this.report.fail(`iteration ${k + 1} term ${name} does not exist here`);
-    }
-    const decisions = this.#trace.iterations[k]!.decisions;
+    const listed = k + this.#initial;
+    this.#terms(listed, count, k, this.#replay.terms(step), step);
+    const decisions = this.#trace.iterations[listed]!.decisions;
     if (decisions !== undefined) {
       this.report.same(`iteration ${k + 1} decisions`, this.#replay.decisions?.(step), decisions);
     }
@@ -173,8 +201,21 @@ class Comparison {
     }
   }
 
+  /** Compares terms with those of a listed iteration, which is number `k` of `count` in its part of the trace. */
+  #terms(listed: number, count: number, k: number, ours: Readonly<Record<string, number>>, step: StepView): void {
+    const double = this.#backend.precision === "float64" ? this.#trace.iterations_f64 : undefined;
+    const recorded = (double ?? this.#trace.iterations)[listed]!;
+    const weightless = new Set(Object.keys(step.weights).filter((name) => step.weights[name] === 0));
+    for (const [name, value] of Object.entries(recorded.terms)) {
+      const mine = ours[name];
+      if (mine !== undefined) {
+        this.report.add(`iteration ${k + 1} term ${name}`, termError(mine, value), this.#rules.terms(k, count));
+      } else if (weightless.size === 0) this.report.fail(`iteration ${k + 1} term ${name} does not exist here`);
+    }
+  }
+
   async #updates(
-    session: Session,
+    read: (name: string) => Promise<Numbers | undefined>,
     initial: ReadonlyMap<string, Float32Array>,
     iteration: string,
     spread: Spread,
@@ -190,7 +231,7 @@ class Comparison {
     for (const [recorded, { delta: [l2, sum, dot] }] of Object.entries(after)) {
       const before = await this.#tensor(recorded, (name) => Promise.resolve(initial.get(name)));
       if (before === undefined) continue; // told by the comparison of initial tensors
-      const values = (await this.#tensor(recorded, (name) => session.read(name)))!;
+      const values = (await this.#tensor(recorded, read))!;
       const moved = checkSums(values, before);
       if (l2 === 0) this.report.add(`iteration ${iteration} ${recorded}, which rests`, moved.l2, 0);
       else {
@@ -246,6 +287,11 @@ class Comparison {
     for (const { name, error } of errors) this.report.add(`${what} ${name}`, error, max);
     if (errors.length > 0) this.report.add(`${what}, median`, median(errors.map(({ error }) => error)), middle);
   }
+}
+
+/** Whether a session has a tensor. */
+function held(session: Session, name: string): boolean {
+  return session.compiled.state.some((entry) => entry.name === name);
 }
 
 function combine({ as }: Scores, parts: readonly Numbers[]): Float64Array {

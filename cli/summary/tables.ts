@@ -9,7 +9,7 @@ import { count } from "../ui/format.ts";
 import { table } from "../ui/table.ts";
 
 /** Layers that are told in the row of the layer before them. */
-const following: ReadonlySet<Layer["kind"]> = new Set(["batchNorm", "relu", "relu6", "sigmoid"]);
+const following: ReadonlySet<Layer["kind"]> = new Set(["batchNorm", "relu", "relu6", "leakyRelu", "sigmoid"]);
 
 /** A row of layers that follow each other. */
 interface Row {
@@ -113,6 +113,8 @@ function wordsOf(layer: Layer): string {
       return `part ${layer.index + 1} of ${layer.of} of the channels`;
     case "padChannels":
       return `${layer.before} + ${layer.after} channels of zeros`;
+    case "leakyRelu":
+      return `leaky ReLU ${layer.slope}`;
     case "relu":
     case "relu6":
     case "sigmoid":

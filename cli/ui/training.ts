@@ -4,7 +4,7 @@
  * @module
  */
 import type { EpochRecord } from "../../runtime/train/fit.ts";
-import { resumeLine } from "../../runtime/train/run.ts";
+import { resumeLine, stageLine, standings } from "../../runtime/train/run.ts";
 import type { TrainEvent, TrainResult } from "../../runtime/train/train.ts";
 import { duration, percent } from "./format.ts";
 import { Progress, type ProgressOptions } from "./progress.ts";
@@ -18,7 +18,7 @@ export interface TrainingViewOptions extends ProgressOptions {
 
 /** Shows the events of a run; call {@linkcode TrainingView.stop} at its end, also when it fails. */
 export class TrainingView {
-  readonly #epochs: number;
+  #epochs: number;
   readonly #options: TrainingViewOptions;
   readonly #print: (line: string) => void;
   #progress: Progress | undefined;
@@ -45,6 +45,9 @@ export class TrainingView {
         return;
       case "note":
         return this.#print(event.text);
+      case "stage":
+        this.#epochs = event.epochs;
+        return this.#print(stageLine(event));
       case "step": {
         const { epoch, step, steps, images } = event;
         const state = { epoch, epochs: this.#epochs, step, steps, images: this.#images };
@@ -79,10 +82,11 @@ export class TrainingView {
   }
 
   /** Top-1 of every member; the plain line of a pipe has the epoch already. */
-  #epochLine({ epoch, metrics, seconds }: EpochRecord): string {
+  #epochLine(record: EpochRecord): string {
+    const { epoch, seconds } = record;
     const { terminal = Deno.stderr.isTerminal() } = this.#options;
     const place = `epoch ${String(epoch).padStart(String(this.#epochs).length)}/${this.#epochs}`;
-    const members = Object.entries(metrics.members).map(([name, { top1 }]) => `${name} ${percent(top1)}`);
+    const members = standings(record);
     return [...(terminal ? [place] : []), ...members, `(${duration(seconds.train + seconds.evaluate)})`].join("  ");
   }
 }

@@ -77,9 +77,13 @@ export function walk(
   function meet(kind: "sum" | "product" | "join", made: readonly Extent[], from: Extent): Extent {
     const [first = from] = made;
     const maps = made.filter(({ size }) => size !== undefined);
-    const map = maps[0] ?? first;
+    const map = maps.find(({ channels }) => kind !== "product" || channels !== 1) ?? maps[0] ?? first;
     const widths = made.map(({ channels }) => channels);
-    if (kind !== "join" && new Set(widths).size > 1) {
+    // A map of one channel multiplies all channels.
+    const counted = kind === "product"
+      ? widths.filter((width, i) => width !== 1 || made[i]!.size === undefined)
+      : widths;
+    if (kind !== "join" && new Set(counted).size > 1) {
       throw new ShapeError(
         `Cannot ${kind === "sum" ? "add" : "multiply"} branches of ${arch.name}: all of them have one channel count, ` +
           `got ${widths.join(", ")}. ${kind === "sum" ? "Project the shortcut." : "Give them the same."}`,
@@ -185,6 +189,7 @@ export function walk(
         return { out: { ...from, channels: layer.before + inputs + layer.after } };
       case "relu":
       case "relu6":
+      case "leakyRelu":
       case "sigmoid":
         return { out: from };
       default:

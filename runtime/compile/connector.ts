@@ -1,10 +1,11 @@
 /**
- * Geometry of the layer that gives a map the size of another net's.
+ * Geometry of the layers that give a map the size of another net's.
  *
  * @module
  */
 
 import { ShapeError } from "../../dsl/errors.ts";
+import type { Layer } from "../../dsl/layers.ts";
 import type { Pair } from "../ir/node.ts";
 
 /** A convolution, or a transposed one. */
@@ -38,4 +39,35 @@ export function connectorGeometry(
   if (from >= to) return { transposed: false, kernel: 1 + from - to, stride: 1, pad: 0, like };
   const stride = Math.floor(to / from);
   return { transposed: true, kernel: to - stride * (from - 1), stride, pad: 0, like };
+}
+
+/** Stride and size of a transposed convolution's result; a tap as large as the input is reached with stride 1. */
+export function transposedGeometry(
+  layer: Layer & { readonly kind: "transposedConv" },
+  size: Pair,
+  sizeAt: (net: string, spot: string) => Pair | undefined,
+): { stride: number; size: Pair } {
+  const { outputPad } = layer;
+  const grow = (length: number, stride: number): number => (length - 1) * stride - 2 * layer.pad + layer.kernel;
+  if (typeof outputPad === "number") {
+    const made = size.map((length) => grow(length, layer.stride) + outputPad) as [number, number];
+    return { stride: layer.stride, size: made };
+  }
+  const target = sizeAt(outputPad.net, outputPad.spot);
+  const reaches = (stride: number): boolean =>
+    target?.every((length, axis) => {
+      const rest = length - grow(size[axis]!, stride);
+      return rest >= 0 && rest < stride;
+    }) ?? false;
+  const stride = [layer.stride, 1].find(reaches);
+  if (target === undefined || stride === undefined) {
+    throw new ShapeError(
+      `Cannot enlarge ${
+        size.join("×")
+      } to ${outputPad.net} at "${outputPad.spot}": the map there has its size or twice that, got ${
+        target?.join("×") ?? "no map"
+      }.`,
+    );
+  }
+  return { stride, size: target };
 }

@@ -7,12 +7,13 @@
 import type { Stage } from "../../dsl/arch.ts";
 import { ShapeError } from "../../dsl/errors.ts";
 import type { StateInit } from "../../dsl/graph.ts";
-import type { ConnectorLayer, Init, Layer } from "../../dsl/layers.ts";
+import type { ConnectorLayer } from "../../dsl/connectors.ts";
+import type { Init, Layer } from "../../dsl/layers.ts";
 import type { Mode } from "../../dsl/value.ts";
 import type { GraphBuilder } from "../ir/builder.ts";
 import { call, input as operand, value } from "../ir/expr.ts";
 import type { Pair, Shape } from "../ir/node.ts";
-import { connectorGeometry } from "./connector.ts";
+import { connectorGeometry, transposedGeometry } from "./connector.ts";
 
 /** One tensor of a net's state, with what its initialisation needs. */
 export interface ParameterEntry {
@@ -98,7 +99,7 @@ export class ModuleRunner {
         const shape = [channels, layer.out, layer.kernel, layer.kernel];
         const fanIn = layer.out * layer.kernel ** 2;
         const w = this.#parameter(module, `${layer.name}.weight`, shape, layer.init, fanIn);
-        const { stride, size } = this.#transposed(layer, [height, width]);
+        const { stride, size } = transposedGeometry(layer, [height, width], this.#context.sizeAt);
         const y = b.conv2dInput(x, w, { stride: square(stride), pad: square(layer.pad), groups: 1 }, size);
         return layer.bias ? this.#bias(module, layer, y, layer.out, fanIn) : y;
       }
@@ -112,6 +113,8 @@ export class ModuleRunner {
         return this.#batchNorm(module, layer.name, x, layer.momentum, layer.epsilon, mode);
       case "relu":
         return b.elementwise(call("max", value(0), operand(0)), [x]);
+      case "leakyRelu":
+        return b.elementwise(call("max", operand(0), call("mul", operand(0), value(layer.slope))), [x]);
       case "relu6":
         return b.elementwise(call("min", value(6), call("max", value(0), operand(0))), [x]);
       case "sigmoid":
@@ -181,14 +184,16 @@ export class ModuleRunner {
     );
   }
 
-  /** Element by element; vectors [B, C] multiply every place of a map. */
+  /** Element by element; vectors [B, C] multiply every place of a map, maps of one channel all channels. */
   #product(factors: readonly number[]): number {
     const b = this.builder;
-    const map = factors.map((id) => b.shape(id)).find((shape) => shape.length === 4);
+    const maps = factors.map((id) => b.shape(id)).filter((shape) => shape.length === 4);
+    const map = maps.find(([, channels]) => channels !== 1) ?? maps[0];
     const like = map ?? b.shape(factors[0]!);
     return factors.map((id) => {
       const [batch, channels, ...size] = b.shape(id) as readonly [number, number, ...number[]];
-      const fits = channels === like[1] && (size.length === 0 || size.join() === like.slice(2).join());
+      const fits = (channels === like[1] || (channels === 1 && size.length > 0)) &&
+        (size.length === 0 || size.join() === like.slice(2).join());
       if (!fits) {
         throw new ShapeError(
           `Cannot multiply branches: they have one shape, or are vectors of its channels, got ${
@@ -215,33 +220,6 @@ export class ModuleRunner {
     const attrs = { stride: square(stride), pad: square(pad), groups: 1 };
     const y = transposed ? b.conv2dInput(x, w, attrs, like) : b.conv2d(x, w, attrs);
     return layer.bias ? this.#bias(module, layer, y, layer.out, fanIn) : y;
-  }
-
-  /** Stride and size of a transposed convolution's result; a tap as large as the input is reached with stride 1. */
-  #transposed(layer: Layer & { readonly kind: "transposedConv" }, size: Pair): { stride: number; size: Pair } {
-    const { outputPad } = layer;
-    const grow = (length: number, stride: number): number => (length - 1) * stride - 2 * layer.pad + layer.kernel;
-    if (typeof outputPad === "number") {
-      const made = size.map((length) => grow(length, layer.stride) + outputPad) as [number, number];
-      return { stride: layer.stride, size: made };
-    }
-    const target = this.#context.sizeAt(outputPad.net, outputPad.spot);
-    const reaches = (stride: number): boolean =>
-      target?.every((length, axis) => {
-        const rest = length - grow(size[axis]!, stride);
-        return rest >= 0 && rest < stride;
-      }) ?? false;
-    const stride = [layer.stride, 1].find(reaches);
-    if (target === undefined || stride === undefined) {
-      throw new ShapeError(
-        `Cannot enlarge ${
-          size.join("×")
-        } to ${outputPad.net} at "${outputPad.spot}": the map there has its size or twice that, got ${
-          target?.join("×") ?? "no map"
-        }.`,
-      );
-    }
-    return { stride, size: target };
   }
 
   #parameter(

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { LossGraph, Term, Weight } from "../../dsl/graph.ts";
+import type { InitialStage, LossGraph, Term, Weight } from "../../dsl/graph.ts";
 import type { Layer } from "../../dsl/layers.ts";
 import type { Attr, Value } from "../../dsl/value.ts";
 import { sizeOf } from "../ir/node.ts";
@@ -40,7 +40,13 @@ export function printGraph(graph: LossGraph): string {
     `${name} [${shape}], ${init.rule === "zero" ? "zeros" : `uniform ±${init.bound}`}`
   );
   const parts = { values: values.lines, terms, modules, switches, watches, heads, kept, updates, phases };
-  return sections(parts);
+  return sections(parts) + (graph.stages ?? []).map(printStage).join("");
+}
+
+/** A training before the main one, further in. */
+function printStage({ name, epochs, graph, optimizer, schedule }: InitialStage): string {
+  const head = `stage ${name}, ${epochs} epochs${printOptions(optimizer)}${printOptions(schedule)}`;
+  return `${head}\n${printGraph(graph).replace(/^(?=.)/gm, "  ")}`;
 }
 
 /** A plan: sizes, every net with the shapes at its spots, modules, and the order of updates. */
@@ -120,6 +126,8 @@ function printLayer(layer: Layer): string {
       return `${layer.kind}(${
         layer.branches.map((branch) => branch.map(printLayer).join(", ") || "input").join(" | ")
       })`;
+    case "leakyRelu":
+      return `leakyRelu ${layer.slope}`;
     case "relu":
     case "relu6":
     case "sigmoid":

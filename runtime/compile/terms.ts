@@ -14,7 +14,7 @@ import { sizeOf } from "../ir/node.ts";
 import type { Pair } from "../ir/node.ts";
 import { keptTensor } from "./kept.ts";
 import { ModuleRunner } from "./net.ts";
-import { diagonal, poolMap } from "./resize.ts";
+import { diagonal, poolMap, resizeMap } from "./resize.ts";
 import type { Plan, PlannedModule } from "./resolve.ts";
 
 /** Translates values of one plan into one graph. Equal values become one node. */
@@ -132,6 +132,8 @@ export class Translator {
       }
       case "poolTo":
         return this.#poolTo(v);
+      case "resizeTo":
+        return resizeMap(b, of(0), b.shape(of(1)).slice(2) as [number, number]);
       case "diagonal":
         return diagonal(b, b.shape(of(0))[0]!, number("offset"));
       case "logSoftmax":

@@ -32,6 +32,20 @@ export function verifyGraph(graph: LossGraph): void {
   for (const { pauses } of graph.switches) {
     if (!learners.has(pauses)) fail(`${pauses} pauses, but learns from no term`);
   }
+  const kept = (graph.state ?? []).map(({ name }) => name);
+  unique(kept, (name) => fail(`two kept tensors are called ${name}`));
+  const written = (graph.updates ?? []).map(({ state }) => state);
+  unique(written, (name) => fail(`the kept tensor ${name} is written twice in one step`));
+  const stranger = written.find((name) => !kept.includes(name));
+  if (stranger !== undefined) fail(`the kept tensor ${stranger} is written but not declared`);
+  const stages = graph.stages ?? [];
+  unique(stages.map(({ name }) => name), (name) => fail(`two stages are called ${name}`));
+  for (const { name, epochs, graph: own } of stages) {
+    if (!Number.isSafeInteger(epochs) || epochs < 1) fail(`stage ${name} has ${epochs} epochs`);
+    if (own.terms.length === 0) fail(`stage ${name} teaches nobody`);
+    if ((own.stages ?? []).length > 0) fail(`stage ${name} has stages of its own`);
+    verifyGraph(own);
+  }
 }
 
 /**

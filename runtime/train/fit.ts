@@ -8,6 +8,8 @@ import { type Batch, imagesPerEpoch, type OpenDataset, type SplitName } from "..
 import { DivergenceError, SentenceError } from "../../dsl/errors.ts";
 import type { Spec, TrainSpec } from "../../dsl/spec.ts";
 import { type Metrics, MetricsCounter } from "./metrics.ts";
+import { NegativeSampler, otherInputs } from "./negatives.ts";
+import { carriedOf, stageOf } from "./parts.ts";
 import { rateFactor, weightIn } from "./schedule.ts";
 import { drawNoise } from "./noise.ts";
 import type { Session, StepFeed } from "./session.ts";
@@ -23,7 +25,9 @@ import {
 
 /** One finished epoch. */
 export interface EpochRecord {
-  /** From 1. */
+  /** Initial stage it belongs to; the main training has none. */
+  readonly stage?: string;
+  /** From 1, in each stage anew. */
   readonly epoch: number;
   /** Mean of every weighted term over the epoch's steps. */
   readonly terms: Readonly<Record<string, number>>;
@@ -56,11 +60,25 @@ export interface FitInput {
   readonly spec?: Spec;
   /** Continue from here instead of initialising. */
   readonly resume?: Snapshot;
+  /** Initial stage that this is, and what the stages before it left; the main training of a plain run has neither. */
+  readonly part?: FitPart;
   /** Stops after the step in progress; the result then holds a snapshot to resume from. */
   readonly signal?: AbortSignal;
   readonly report?: (event: FitEvent) => void;
   /** Called with a snapshot after every epoch. */
   readonly save?: (snapshot: Snapshot) => Promise<void>;
+}
+
+/** Where a fit stands among the parts of a run. */
+export interface FitPart {
+  /** Name of the initial stage. */
+  readonly stage?: string;
+  /** Epochs of the parts before. */
+  readonly before: number;
+  /** Tensors that replace drawn ones, by name; names unknown here are kept for later parts. */
+  readonly tensors: Snapshot["tensors"];
+  /** Finished epochs of the parts before. */
+  readonly history: readonly EpochRecord[];
 }
 
 /** What a run ends with. */
@@ -84,21 +102,27 @@ export async function fit(input: FitInput): Promise<FitResult> {
   const { session, data, train, report = () => {} } = input;
   refuseMeasured(session);
   const run = new Run(input);
-  if (input.resume === undefined) await session.initialize(train.seed);
-  else {
+  if (input.resume === undefined) {
+    await session.initialize(train.seed);
+    for (const { name } of session.compiled.state) {
+      const left = input.part?.tensors[name];
+      if (left !== undefined) await session.write(name, left.data);
+    }
+  } else {
     checkResume(session, input.resume, factsOf(input));
     await restoreSnapshot(session, input.resume);
   }
+  const negatives = new NegativeSampler(train.seed, data.train.labels);
   const images = imagesPerEpoch(data);
   const steps = stepsPerEpoch(images, train.batch);
   if (images % train.batch === 1 && run.epoch === 1 && run.step === 0) {
     report({ kind: "note", text: "The last image of each epoch is left out: batch norm cannot use a batch of one." });
   }
-  let last = input.resume ?? await takeSnapshot(session, run.position());
+  let last = input.resume ?? { ...await takeSnapshot(session, run.position()), ...carriedOf(input) };
   while (run.epoch <= train.epochs) {
     const began = performance.now();
     for await (const batch of data.batches(trainBatches(run))) {
-      const result = await session.step(stepFeed(input, run, batch, steps));
+      const result = await session.step(stepFeed(input, run, batch, steps, negatives));
       const bad = Object.entries(result.terms).find(([, value]) => !Number.isFinite(value));
       if (bad !== undefined) {
         await restoreSnapshot(session, last);
@@ -107,7 +131,8 @@ export async function fit(input: FitInput): Promise<FitResult> {
       run.count(result.terms, result.paused, batch.count);
       report({ kind: "step", epoch: run.epoch, step: run.step, steps, images: batch.count });
       if (input.signal?.aborted) {
-        return { history: run.history, stopped: true, snapshot: await takeSnapshot(session, run.position()) };
+        const snapshot = { ...await takeSnapshot(session, run.position()), ...carriedOf(input) };
+        return { history: run.history, stopped: true, snapshot };
       }
     }
     const tensors = await readState(session);
@@ -120,7 +145,7 @@ export async function fit(input: FitInput): Promise<FitResult> {
     const metrics = await evaluate(session, data, train.batch, data.validation === undefined ? "test" : "validation");
     const seconds = { train: (trained - began) / 1000, evaluate: (performance.now() - trained) / 1000 };
     report({ kind: "epoch", record: run.finish(metrics, seconds) });
-    last = { position: run.position(), tensors };
+    last = { position: run.position(), tensors, ...carriedOf(input) };
     await input.save?.(last);
     if (input.signal?.aborted) return { history: run.history, stopped: true, snapshot: last };
   }
@@ -187,7 +212,7 @@ class Run {
   constructor(input: FitInput) {
     const from = input.resume?.position;
     this.#input = input;
-    this.history = [...from?.history ?? []];
+    this.history = [...from?.history ?? input.part?.history ?? []];
     this.epoch = from?.epoch ?? 1;
     this.step = from?.step ?? 0;
     this.#totals = { ...from?.totals };
@@ -195,12 +220,18 @@ class Run {
     this.#seen = from?.seen ?? 0;
   }
 
-  get batches(): { readonly seed: number; readonly batch: number; readonly views: number } {
-    const { train, session } = this.#input;
+  get batches(): {
+    readonly seed: number;
+    readonly batch: number;
+    readonly views: number;
+    /** Epochs of the parts before. */
+    readonly before: number;
+  } {
+    const { train, session, part } = this.#input;
     const views = session.compiled.step.nodes.flatMap((node) =>
       node.op === "input" && node.attrs.name.startsWith("images/") ? [Number(node.attrs.name.slice(7))] : []
     );
-    return { seed: train.seed, batch: train.batch, views: Math.max(0, ...views) + 1 };
+    return { seed: train.seed, batch: train.batch, views: Math.max(0, ...views) + 1, before: part?.before ?? 0 };
   }
 
   count(terms: Readonly<Record<string, number>>, paused: readonly string[], images: number): void {
@@ -215,7 +246,15 @@ class Run {
   finish(metrics: Metrics, seconds: EpochRecord["seconds"]): EpochRecord {
     const mean = (totals: Record<string, number>): Record<string, number> =>
       Object.fromEntries(Object.entries(totals).map(([name, total]) => [name, total / this.step]));
-    const record = { epoch: this.epoch, terms: mean(this.#totals), paused: mean(this.#paused), metrics, seconds };
+    const stage = stageOf(this.#input.part ?? {});
+    const record = {
+      ...stage,
+      epoch: this.epoch,
+      terms: mean(this.#totals),
+      paused: mean(this.#paused),
+      metrics,
+      seconds,
+    };
     this.history.push(record);
     this.epoch++;
     this.step = 0;
@@ -232,6 +271,7 @@ class Run {
       ...(spec === undefined ? {} : { spec }),
       graph: session.compiled.plan.graph,
       seed: train.seed,
+      ...stageOf(this.#input.part ?? {}),
       epoch: this.epoch,
       step: this.step,
       totals: { ...this.#totals },
@@ -246,12 +286,12 @@ class Run {
 }
 
 function trainBatches(run: Run): Parameters<OpenDataset["batches"]>[0] {
-  const { seed, batch, views } = run.batches;
+  const { seed, batch, views, before } = run.batches;
   return {
     split: "train",
     batch,
     seed,
-    epoch: run.epoch,
+    epoch: before + run.epoch,
     views,
     shuffle: true,
     augment: true,
@@ -260,14 +300,28 @@ function trainBatches(run: Run): Parameters<OpenDataset["batches"]>[0] {
   };
 }
 
-function stepFeed({ session, train }: FitInput, run: Run, batch: Batch, steps: number): StepFeed {
+function stepFeed(
+  input: FitInput,
+  run: Run,
+  batch: Batch,
+  steps: number,
+  negatives: NegativeSampler,
+): StepFeed {
+  const { session, train } = input;
   const { weights, optimizers } = session.compiled;
   const factor = rateFactor(train.schedule, run.epoch, run.step, steps);
   return {
     count: batch.count,
     images: batch.images,
     labels: batch.labels,
-    inputs: drawNoise(session.compiled.step.nodes, { seed: train.seed, epoch: run.epoch, step: run.step }, batch.count),
+    inputs: {
+      ...otherInputs(session.compiled.step, negatives, run.batches.before + run.epoch, batch),
+      ...drawNoise(session.compiled.step.nodes, {
+        seed: train.seed,
+        epoch: run.batches.before + run.epoch,
+        step: run.step,
+      }, batch.count),
+    },
     ...(batch.mix === undefined ? {} : { mix: batch.mix }),
     weights: Object.fromEntries(Object.entries(weights).map(([term, w]) => [term, weightIn(w, run.epoch, {})])),
     rates: Object.fromEntries(Object.entries(optimizers).map(([group, o]) => [group, o.learningRate * factor])),

@@ -4,8 +4,10 @@
  * @module
  */
 
+import type { Batch } from "../../dsl/data.ts";
 import { OptionError } from "../../dsl/errors.ts";
 import { stream } from "../../dsl/random.ts";
+import type { StepProgram } from "../ir/program.ts";
 
 /**
  * Draws negatives. What it draws for an image depends on the seed, the epoch and the image alone, so that a resumed run
@@ -76,10 +78,18 @@ export class NegativeSampler {
   }
 }
 
-/** Numbers of negatives that a program's inputs ask for, by input. */
-export function negativeInputs(nodes: readonly { readonly op: string; readonly attrs: object }[]): Map<string, number> {
-  return new Map(nodes.flatMap(({ op, attrs }) => {
-    const name = op === "input" && "name" in attrs ? String(attrs.name) : "";
-    return name.startsWith("negatives/") ? [[name, Number(name.slice("negatives/".length))] as const] : [];
-  }));
+/** Inputs of a step beside images and labels, as far as the program reads them. */
+export function otherInputs(
+  { nodes }: Pick<StepProgram, "nodes">,
+  negatives: NegativeSampler,
+  epoch: number,
+  { index }: Pick<Batch, "index">,
+): Readonly<Record<string, Float32Array>> {
+  const names = nodes.flatMap((node) => node.op === "input" ? [node.attrs.name] : []);
+  const drawn = names.filter((name) => name.startsWith(DRAWN)).map((name) =>
+    [name, negatives.draw(epoch, index, Number(name.slice(DRAWN.length)))] as const
+  );
+  return { ...(names.includes("index") ? { index: Float32Array.from(index) } : {}), ...Object.fromEntries(drawn) };
 }
+
+const DRAWN = "negatives/";

@@ -78,9 +78,11 @@ async function runUntilStopped(
 /** Prints what a run tells: plain lines, and one that is redrawn within an epoch on a terminal. */
 export function reporter(epochs: number, print: (line: string) => void): (event: TrainEvent) => void {
   const terminal = Deno.stderr.isTerminal();
-  const began = performance.now();
+  let began = performance.now();
   let done = 0;
   let total = 0;
+  let length = epochs;
+  let place = "";
   let lastLoad = -1;
   const redraw = (text: string): void =>
     void (terminal && Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${text}`)));
@@ -102,26 +104,50 @@ export function reporter(epochs: number, print: (line: string) => void): (event:
         return;
       case "note":
         return print(event.text);
+      case "stage":
+        [length, place, done, began] = [event.epochs, event.stage ?? "", 0, performance.now()];
+        redraw("");
+        return print(stageLine(event));
       case "step": {
         done++;
-        total = epochs * event.steps;
+        total = length * event.steps;
         const seconds = (performance.now() - began) / 1000;
         const left = seconds / done * (total - (event.epoch - 1) * event.steps - event.step);
-        redraw(`epoch ${event.epoch}/${epochs}, step ${event.step}/${event.steps}, about ${left.toFixed(0)} s left`);
+        redraw(
+          `${
+            place === "" ? "" : `${place}: `
+          }epoch ${event.epoch}/${length}, step ${event.step}/${event.steps}, about ${left.toFixed(0)} s left`,
+        );
         return;
       }
       case "epoch":
         redraw("");
-        return print(epochLine(event.record, epochs));
+        return print(epochLine(event.record, length));
       default:
         event satisfies never;
     }
   };
 }
 
-function epochLine({ epoch, metrics, seconds }: EpochRecord, epochs: number): string {
+/** The line a part of a run begins with. */
+export function stageLine({ stage, epochs }: Extract<TrainEvent, { readonly kind: "stage" }>): string {
+  const length = `${epochs} ${epochs === 1 ? "epoch" : "epochs"}`;
+  return stage === undefined ? `Main training, ${length}` : `Stage ${stage}, ${length}`;
+}
+
+/** What an epoch says of each member, and in a stage of each loss. */
+export function standings({ stage, metrics, terms }: EpochRecord): readonly string[] {
   const members = Object.entries(metrics.members).map(([name, { top1 }]) => `${name} ${percent(top1)}`);
-  return `epoch ${epoch}/${epochs}  ${members.join("  ")}  (${(seconds.train + seconds.evaluate).toFixed(1)} s)`;
+  const losses = Object.entries(terms).map(([name, value]) => `${name} ${Number(value.toPrecision(4))}`);
+  return stage === undefined ? members : [...losses, ...members];
+}
+
+function epochLine(record: EpochRecord, epochs: number): string {
+  const { stage, epoch, seconds } = record;
+  const members = standings(record);
+  return `${stage === undefined ? "" : `${stage}: `}epoch ${epoch}/${epochs}  ${members.join("  ")}  (${
+    (seconds.train + seconds.evaluate).toFixed(1)
+  } s)`;
 }
 
 /** The result as lines: every member at the last and at its best epoch, the ensemble, the oracle, and the files. */

@@ -22,6 +22,8 @@ export interface Position {
   readonly graph: LossGraph;
   /** Seed of weights, order and augmentation. */
   readonly seed: number;
+  /** Initial stage in progress; absent in the main training. */
+  readonly stage?: string;
   /** Epoch in progress, from 1. */
   readonly epoch: number;
   /** Steps of that epoch that are done. */
@@ -48,6 +50,8 @@ export interface Snapshot {
   readonly position: Position;
   /** Weights, running statistics and optimizer slots. */
   readonly tensors: Readonly<Record<string, NamedTensor>>;
+  /** What earlier stages left for parts of the run that are still to come; absent where there is nothing. */
+  readonly carried?: Readonly<Record<string, NamedTensor>>;
 }
 
 /** Reads all state of a session. */
@@ -134,8 +138,11 @@ function graphDifferences(saved: LossGraph, here: LossGraph): string[] {
     if (own === undefined) return [`term ${name} is not known here`];
     return equalJson(own, other) ? [] : [`term ${name} is another one`];
   });
-  const parts = ["aux", "switches", "heads", "phases"] as const;
+  const parts = ["aux", "switches", "heads", "phases", "stages", "state", "updates"] as const;
   const what = {
+    stages: "the initial stages are",
+    state: "the kept tensors are",
+    updates: "the updates of kept tensors are",
     aux: "the modules are",
     switches: "the switches are",
     heads: "the heads are",
@@ -155,7 +162,11 @@ function refuseDifferences(rule: string, problems: readonly string[]): void {
 
 /** A snapshot as bytes: a safetensors file whose metadata holds the position. */
 export function encodeSnapshot(snapshot: Snapshot): Uint8Array<ArrayBuffer> {
-  return encodeTensors({ tensors: snapshot.tensors, metadata: { cohort: JSON.stringify(snapshot.position) } });
+  const carried = Object.entries(snapshot.carried ?? {}).map(([name, tensor]) => [CARRIED + name, tensor] as const);
+  return encodeTensors({
+    tensors: { ...snapshot.tensors, ...Object.fromEntries(carried) },
+    metadata: { cohort: JSON.stringify(snapshot.position) },
+  });
 }
 
 /**
@@ -182,8 +193,18 @@ export function decodeSnapshot(bytes: Uint8Array, what = "the checkpoint"): Snap
       } as ${broken}. Use another file.`,
     );
   }
-  return { position, tensors };
+  const all = Object.entries(tensors);
+  const carried = all.filter(([name]) => name.startsWith(CARRIED));
+  if (carried.length === 0) return { position, tensors };
+  return {
+    position,
+    tensors: Object.fromEntries(all.filter(([name]) => !name.startsWith(CARRIED))),
+    carried: Object.fromEntries(carried.map(([name, tensor]) => [name.slice(CARRIED.length), tensor])),
+  };
 }
+
+/** What names of carried tensors begin with in a file. */
+const CARRIED = "carried:";
 
 /** Name of a field that no run could have written. */
 function brokenField(position: Position): keyof Position | undefined {

@@ -13,8 +13,10 @@ import { trainSpec } from "../../dsl/train.ts";
 import type { Backend, BackendName } from "../backend/backend.ts";
 import { pick } from "../backend/pick.ts";
 import { compile, type Compiled } from "../compile/compile.ts";
+import type { CompileInput } from "../compile/resolve.ts";
 import { type EpochRecord, evaluate as measure, factsOf, fit, type FitEvent, type FitResult } from "./fit.ts";
 import type { Metrics } from "./metrics.ts";
+import { lasting, learnersOf, type NamedTensors, partOf, partsOf, stageOf } from "./parts.ts";
 import { RunFolder } from "./run_folder.ts";
 import { encodeTensors, type NamedTensor } from "./safetensors.ts";
 import { Session } from "./session.ts";
@@ -61,6 +63,8 @@ export interface TrainRunOptions {
 export type TrainEvent =
   | FitEvent
   | { readonly kind: "loading"; readonly what: string; readonly fraction: number; readonly note?: string }
+  /** A stage begins, or the main training of a run that has stages. */
+  | { readonly kind: "stage"; readonly stage?: string; readonly epochs: number }
   | {
     readonly kind: "start";
     readonly backend: string;
@@ -79,8 +83,10 @@ export interface Best {
 
 /** What a run ends with. */
 export interface TrainResult {
-  /** Finished epochs. */
+  /** Finished epochs of the main training. */
   readonly history: readonly EpochRecord[];
+  /** Finished epochs of its initial stages. */
+  readonly stages: readonly EpochRecord[];
   /**
    * Best epoch of each member. Without a validation part it was chosen on the test images, as the papers do: say so
    * beside the number.
@@ -111,12 +117,16 @@ export async function train(pipeline: Trainable, options: TrainRunOptions = {}):
     throw new SentenceError("Cannot train: the sentence says how, got none. Add .train({ epochs: 300 }).");
   }
   const data = breathing(options.data ?? await openData(pipeline, options, report));
-  const session = await openSession(pipeline, options, data, spec.train);
-  const { compiled } = session;
+  const parts = partsOf(compileInput(pipeline, data, spec.train), spec.train);
+  const resumed = options.resume === undefined ? undefined : await readSnapshot(options.resume);
+  const first = partOf(parts, resumed);
+  const main = parts.at(-1)!;
+  const learners = new Set(parts.flatMap(({ compiled }) => [...learnersOf(compiled.plan.graph)]));
+  const backend = await openBackend(options);
+  let session = await Session.open(parts[first]!.compiled, backend);
   try {
-    const resume = options.resume === undefined
-      ? await startFrom(session, options.weights ?? {}, spec)
-      : await readSnapshot(options.resume);
+    const resume = resumed ??
+      await startFrom(session, options.weights ?? {}, spec, { ...stageOf(parts[0]!), learners });
     // All that can be refused is refused before a folder is made or written to.
     if (resume !== undefined) checkResume(session, resume, factsOf({ data, train: spec.train, spec }));
     data.batches({ split: "train", batch: spec.train.batch, seed: spec.train.seed, epoch: 1 });
@@ -135,19 +145,34 @@ export async function train(pipeline: Trainable, options: TrainRunOptions = {}):
       files.checkpoint = await folder.write("checkpoint.safetensors", encodeSnapshot(snapshot));
     };
     if (folder !== undefined) files.spec = await folder.write("spec.json", `${JSON.stringify(spec, null, 2)}\n`);
-    const result = await fit({
-      session,
-      data,
-      train: spec.train,
-      spec,
-      save,
-      report,
-      ...(resume === undefined ? {} : { resume }),
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-    });
-    if (result.stopped) await save(result.snapshot);
-    if (folder !== undefined) await writeWeights(folder, compiled, result, spec, files);
-    return { ...result, best: bestEpochs(result.history), files, compiled };
+    let left: NamedTensors = {};
+    let result: FitResult | undefined;
+    for (const [i, part] of parts.entries()) {
+      if (i < first || result?.stopped === true) continue;
+      if (result !== undefined) {
+        await session.close();
+        session = await Session.open(part.compiled, backend);
+      }
+      if (parts.length > 1) report({ kind: "stage", ...stageOf(part), epochs: part.train.epochs });
+      result = await fit({
+        session,
+        data,
+        train: part.train,
+        spec,
+        save,
+        report,
+        part: { ...stageOf(part), before: part.before, tensors: left, history: result?.history ?? [] },
+        ...(resume === undefined || i > first ? {} : { resume }),
+        ...(options.signal === undefined ? {} : { signal: options.signal }),
+      });
+      left = { ...left, ...result.snapshot.carried, ...lasting(part.compiled, result.snapshot.tensors) };
+    }
+    const last = result!;
+    if (last.stopped) await save(last.snapshot);
+    if (folder !== undefined) await writeWeights(folder, main.compiled, last, spec, learners, files);
+    const history = last.history.filter(({ stage }) => stage === undefined);
+    const stages = last.history.filter(({ stage }) => stage !== undefined);
+    return { ...last, history, stages, best: bestEpochs(history), files, compiled: main.compiled };
   } finally {
     await session.close();
   }
@@ -201,7 +226,11 @@ async function openSession(
   train: TrainSpec,
 ): Promise<Session> {
   const backend = await openBackend(options);
-  const compiled = compile({
+  return await Session.open(compile(compileInput(pipeline, data, train), train), backend);
+}
+
+function compileInput(pipeline: Trainable, data: OpenDataset, train: TrainSpec): CompileInput {
+  return {
     nets: pipeline.spec.nets,
     archs: pipeline.archs,
     graph: pipeline.lower(),
@@ -210,8 +239,7 @@ async function openSession(
     batch: Math.min(train.batch, Math.max(2, imagesPerEpoch(data))),
     samples: data.train.length,
     mixed: data.augment.some(({ kind }) => kind === "mixup" || kind === "cutmix"),
-  }, train);
-  return await Session.open(compiled, backend);
+  };
 }
 
 async function openBackend({ backend = "auto", threads, turbo }: TrainRunOptions): Promise<Backend> {
@@ -291,11 +319,16 @@ async function writeWeights(
   compiled: Compiled,
   result: FitResult,
   spec: Spec,
+  learners: ReadonlySet<string>,
   files: Record<string, string>,
 ): Promise<void> {
-  for (const net of deployed(spec)) {
+  // A net that a stage trained and the main training only reads is worth keeping for the next run.
+  const pretrained = compiled.plan.modules.flatMap(({ id, kind, learns }) =>
+    kind === "net" && !learns && learners.has(id) ? [id] : []
+  );
+  for (const net of new Set([...deployed(spec), ...pretrained])) {
     const module = compiled.plan.modules.find((candidate) => candidate.id === net);
-    if (module === undefined || !module.learns) continue;
+    if (module === undefined || !(module.learns || learners.has(net))) continue;
     const metadata = {
       format: "pt",
       net,

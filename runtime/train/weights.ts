@@ -15,6 +15,7 @@ import { type Snapshot, takeSnapshot } from "./snapshot.ts";
  * `undefined` if no net has.
  *
  * @param files Safetensors files by net, with PyTorch's names.
+ * @param stages Stage that the run begins with, and who learns in any part of it; of a run without stages nothing.
  * @throws {UnknownNameError} If a net is not there.
  * @throws {CheckpointError} If nobody teaches a net and it has no file, or a file does not fit its net.
  */
@@ -22,6 +23,7 @@ export async function startFrom(
   session: Session,
   files: Readonly<Record<string, string>>,
   spec: Spec,
+  stages: { readonly stage?: string; readonly learners?: ReadonlySet<string> } = {},
 ): Promise<Snapshot | undefined> {
   const { plan } = session.compiled;
   const known = spec.nets.map(({ id }) => id);
@@ -31,11 +33,15 @@ export async function startFrom(
       `Cannot load weights: they are of a net of the sentence, got "${stranger}".${didYouMean(stranger, known)}`,
     );
   }
-  const fixed = plan.modules.find(({ id, kind, learns }) => kind === "net" && !learns && files[id] === undefined);
+  const { stage, learners } = stages;
+  const fixed = plan.modules.find(({ id, kind, learns }) =>
+    kind === "net" && !(learners?.has(id) ?? learns) && files[id] === undefined
+  );
   if (fixed !== undefined) {
     throw new CheckpointError(
       `Cannot train: ${fixed.id} learns nothing in this sentence, so it needs weights, got none. ` +
-        `Train it alone first, then give --weights ${fixed.id}=FILE.`,
+        `Train it alone first, then give --weights ${fixed.id}=FILE` +
+        `${fixed.role === "teacher" ? ", or say .pretrain({ epochs: 240 })" : ""}.`,
     );
   }
   if (Object.keys(files).length === 0) return undefined;
@@ -47,6 +53,7 @@ export async function startFrom(
     spec,
     graph: plan.graph,
     seed,
+    ...(stage === undefined ? {} : { stage }),
     epoch: 1,
     step: 0,
     totals: {},

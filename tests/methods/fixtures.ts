@@ -1,5 +1,14 @@
 import { assertEquals } from "@std/assert";
-import { type Arch, channelsAt, type LossGraph, type Member, type Role, type Site, type Value } from "../../dsl/mod.ts";
+import {
+  type Arch,
+  channelsAt,
+  type LossGraph,
+  type Member,
+  preActivation,
+  type Role,
+  type Site,
+  type Value,
+} from "../../dsl/mod.ts";
 import type { Clause } from "../../dsl/mod.ts";
 
 /** A site with these nets, `[id, role, architecture]`. */
@@ -15,6 +24,8 @@ export function siteWith(
       view: 0,
       arch: arch.name,
       spots: arch.spots,
+      preActivations: arch.spots.map((spot) => preActivation(arch, spot)),
+      width: channels["embedding"]!,
       channels: arch.spots.map((spot) => channels[spot]!),
     };
   });
@@ -56,7 +67,15 @@ export function reach(value: Value): { readonly cut: readonly string[]; readonly
 /** Compares a graph with its golden file; `COHORT_GOLDEN=write` writes the file instead. */
 export function assertGolden(name: string, graph: Partial<LossGraph>): void {
   const file = new URL(`../golden/graph_${name}.json`, import.meta.url);
-  const readable = {
+  const readable = readableGraph(graph);
+  const text = JSON.stringify(readable, null, 2) + "\n";
+  if (readsGolden("write")) Deno.writeTextFileSync(file, text);
+  assertEquals(JSON.parse(text), JSON.parse(Deno.readTextFileSync(file)));
+}
+
+/** A graph whose values are expressions. */
+function readableGraph(graph: Partial<LossGraph>): object {
+  return {
     ...graph,
     terms: graph.terms?.map((term) => ({ ...term, loss: printed(term.loss) })),
     aux: graph.aux?.map((module) => ({
@@ -64,10 +83,13 @@ export function assertGolden(name: string, graph: Partial<LossGraph>): void {
       stages: module.stages.map(({ spot, layers }) => ({ spot, layers: layers.map((layer) => JSON.stringify(layer)) })),
     })),
     heads: graph.heads?.map((head) => ({ ...head, logits: printed(head.logits) })),
+    updates: graph.updates?.map((update) => ({
+      ...update,
+      value: printed(update.value),
+      ...(update.rows === undefined ? {} : { rows: printed(update.rows) }),
+    })),
+    stages: graph.stages?.map((stage) => ({ ...stage, graph: readableGraph(stage.graph) })),
   };
-  const text = JSON.stringify(readable, null, 2) + "\n";
-  if (readsGolden("write")) Deno.writeTextFileSync(file, text);
-  assertEquals(JSON.parse(text), JSON.parse(Deno.readTextFileSync(file)));
 }
 
 /** A value as an expression; nothing of it is left out. */

@@ -65,6 +65,16 @@ const refused: Readonly<Record<string, readonly [program: string, mistake: Mista
     "no spot 'layer4' in the cohort",
   ],
   "fuse() said twice": [`cohort(resnet32, 3).leader().fuse().fuse();`, SentenceError, "fuse() was already said"],
+  "pretrain() without a teacher": [
+    `cohort(resnet32, 2).pretrain();`,
+    MissingRoleError,
+    "pretrain() trains teachers first: start from teacher(...).student(...)",
+  ],
+  "pretrain() said twice": [
+    `teacher(resnet32).student(resnet8).pretrain().pretrain();`,
+    SentenceError,
+    "pretrain() was already said",
+  ],
   "mutual() said twice": [`cohort(resnet32, 2).mutual().mutual();`, SentenceError, "mutual() was already said"],
   "mutual() on a net alone": [
     `solo(resnet8).mutual();`,

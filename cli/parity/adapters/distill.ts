@@ -6,12 +6,16 @@
 
 import type { Arch } from "../../../dsl/arch.ts";
 import { teacher } from "../../../dsl/cohort.ts";
-import type { Watch } from "../../../dsl/graph.ts";
+import type { LossGraph, Watch } from "../../../dsl/graph.ts";
 import type { Method } from "../../../dsl/method.ts";
+import { logits } from "../../../dsl/value.ts";
 import { crd } from "../../../methods/crd.ts";
+import { ab } from "../../../methods/ab.ts";
 import { at } from "../../../methods/at.ts";
 import { cc } from "../../../methods/cc.ts";
 import { fitnet } from "../../../methods/fitnet.ts";
+import { fsp } from "../../../methods/fsp.ts";
+import { ft } from "../../../methods/ft.ts";
 import { kd } from "../../../methods/kd.ts";
 import { nst } from "../../../methods/nst.ts";
 import { pkt } from "../../../methods/pkt.ts";
@@ -19,6 +23,7 @@ import { rkd } from "../../../methods/rkd.ts";
 import { sp } from "../../../methods/sp.ts";
 import { vid } from "../../../methods/vid.ts";
 import { known, netOf, type Replay, type StepView, total, unweighted } from "../adapter.ts";
+import { ROUNDED_INPUTS } from "../rules.ts";
 import { numberIn, type Trace } from "../trace_format.ts";
 import { crdConstants, crdPrefixes, crdReplay } from "./crd.ts";
 
@@ -35,6 +40,10 @@ interface Recorded {
   readonly exactness?: number;
   /** What the recording has beside the usual. */
   readonly more?: (trace: Trace) => Partial<Replay>;
+  /** The loss of the initial stage, from the terms of a step of it. */
+  readonly stageTerms?: NonNullable<Replay["stageTerms"]>;
+  /** Whether the stage runs all of the student in train mode, so that statistics move that its loss does not read. */
+  readonly stageOfAll?: boolean;
 }
 
 /** Error of terms that are differences of nearly equal numbers, against float64. */
@@ -60,9 +69,27 @@ const methods: Readonly<Record<string, Recorded>> = {
     use: (told, { config }) => cc({ ...told, width: numberIn(config, "feat_dim") }) as Method,
     prefixes: () => [["embed_s/", "student_cc_student/"], ["embed_t/", "student_cc_teacher/"]],
   },
+  abound: {
+    use: ({ ce }) => ab({ ce }) as unknown as Method,
+    prefixes: ([, { spots }]) => spots.map((spot, i) => [`connector/connectors.${i}.`, `student_ab_${spot}/`] as const),
+    stageOfAll: true,
+    stageTerms: (step) => ({ init_loss: total(step) }),
+  },
+  fsp: {
+    use: ({ ce }) => fsp({ ce }) as unknown as Method,
+    stageOfAll: true,
+    stageTerms: (step) => ({ init_loss: total(step) }),
+  },
+  factor: {
+    use: (told) => ft(told) as Method,
+    prefixes: () => [["translator/", "student_ft/"], ["paraphraser/", "student_ft_paraphraser/"]],
+    stageTerms: (step) => ({ init_loss: total(step) }),
+  },
   pkt: { use: (told) => pkt(told) as Method, exactness: SMALL_DIFFERENCES },
   nst: { use: (told) => nst(told) as Method },
   vid: {
+    // Its float64 run kept in double precision the first variance that the file holds rounded.
+    exactness: ROUNDED_INPUTS,
     use: (told) => vid(told) as Method,
     prefixes: ([, { spots }]) => spots.map((spot, i) => [`vid/${i}.`, `student_vid_${spot}/`] as const),
   },
@@ -77,7 +104,7 @@ export function distillTrace(trace: Trace): Replay | string {
   const [master, pupil] = [netOf(trace, "teacher"), netOf(trace, "student")];
   if (typeof master === "string") return master;
   if (typeof pupil === "string") return pupil;
-  const { use, prefixes, exactness, more } = methods[trace.method]!;
+  const { use, prefixes, exactness, more, stageTerms, stageOfAll = false } = methods[trace.method]!;
   const [ce, alpha, weight] = ["gamma", "alpha", "beta"].map((name) => numberIn(config, name)) as [
     number,
     number,
@@ -94,7 +121,7 @@ export function distillTrace(trace: Trace): Replay | string {
   return {
     sentence,
     ...(exactness === undefined ? {} : { exactness }),
-    graph: { ...graph, watches: [...graph.watches, watch] },
+    graph: { ...(stageOfAll ? forwardingAll(graph) : graph), watches: [...graph.watches, watch] },
     epoch: 1,
     prefixes: [["student/", "student/"], ["teacher/", "teacher/"], ...(prefixes?.([master, pupil]) ?? [])],
     optimizers: { student: Object.keys(trace.optimizers)[0]! },
@@ -106,8 +133,16 @@ export function distillTrace(trace: Trace): Replay | string {
         total: total(step),
       }),
     scores: (key) => (key === "student" || key === "teacher" ? { of: [key], as: "one" } : undefined),
+    ...(stageTerms === undefined ? {} : { stageTerms }),
     ...more?.(trace),
   };
+}
+
+/** The graph with stages in which the student runs up to its class scores. */
+function forwardingAll(graph: LossGraph): LossGraph {
+  const watch: Watch = { name: "student", value: logits({ id: "student", view: 0 }) };
+  const stages = graph.stages!.map((stage) => ({ ...stage, graph: { ...stage.graph, watches: [watch] } }));
+  return { ...graph, stages };
 }
 
 /** The spot behind f[index] of a recording, whose f[0] is the stem. */

@@ -283,7 +283,7 @@ Deno.test("train() needs weights for a frozen teacher, and takes them from a fil
     () => go(false, {}, distilled),
     CheckpointError,
     "Cannot train: teacher learns nothing in this sentence, so it needs weights, got none. " +
-      "Train it alone first, then give --weights teacher=FILE.",
+      "Train it alone first, then give --weights teacher=FILE, or say .pretrain({ epochs: 240 }).",
   );
   await inFolder(async (runs) => {
     const { files, snapshot } = await go(

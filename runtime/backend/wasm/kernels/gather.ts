@@ -31,14 +31,19 @@ export function gatherDot(constants: GatherConstants): Kernel {
     const bytes = [chosen * laneBytes, width * laneBytes, chosen * laneBytes];
     overBlocks(func, [first, last], [index, v, out], bytes, ([at, vector, to]) => {
       turn(func, width, vector!, scratch, "rows");
-      const total = func.local("v128", "total");
+      const totals = func.vectors("total", accumulators) as Totals;
+      const [total] = totals;
       const product = func.local("f32", "product");
       nest(func, [{ count: chosen, steps: [laneBytes, laneBytes] }], [at!, to!], ([position, target]) => {
         for (let lane = 0; lane < lanes; lane++) {
           const row = rowOf(func, memory, position!, lane, { rows, width });
           const own = func.let("own", add(scratch, lane * width * numberBytes));
-          func.set(total, f.splat(0));
-          vectors(func, width, [row, own], ([p, q]) => func.set(total, func.madd(f.load(p!), f.load(q!), total)));
+          for (const part of totals) func.set(part, f.splat(0));
+          vectors(func, width, [row, own], ([p, q], offset, part) => {
+            const sum = totals[part]!;
+            func.set(sum, func.madd(f.load(p!, offset), f.load(q!, offset), sum));
+          });
+          func.set(total, f.add(f.add(total, totals[1]), f.add(totals[2], totals[3])));
           func.set(product, horizontalSum(func, total));
           rest(width, (offset) => {
             func.set(product, s.add(product, s.mul(s.load(row, offset), s.load(own, offset))));
@@ -65,7 +70,9 @@ export function gatherSum(constants: GatherConstants): Kernel {
           const row = rowOf(func, memory, position!, lane, { rows, width });
           const own = func.let("own", add(scratch, lane * width * numberBytes));
           func.set(factor, f.loadSplat(scale!, lane * numberBytes));
-          vectors(func, width, [row, own], ([p, q]) => func.store(q!, func.madd(f.load(p!), factor, f.load(q!))));
+          vectors(func, width, [row, own], ([p, q], offset) => {
+            func.store(q!, func.madd(f.load(p!, offset), factor, f.load(q!, offset)), offset);
+          });
           rest(width, (offset) => {
             const more = s.mul(s.load(row, offset), s.load(scale!, lane * numberBytes));
             func.store(own, s.add(s.load(own, offset), more), offset);
@@ -128,15 +135,26 @@ function turn(func: Func, width: number, inLanes: Pointer, scratch: Pointer, to:
   });
 }
 
-/** Runs over whole vectors of a row. */
+/** Sums that a product is cut into: one would wait for itself at every addition. */
+const accumulators = 4;
+type Totals = [Local<"v128">, Local<"v128">, Local<"v128">, Local<"v128">];
+
+/** Runs over whole vectors of a row, several a turn; the body is told each one's offset and its place in the turn. */
 function vectors(
   func: Func,
   width: number,
   pointers: readonly Pointer[],
-  body: (pointers: readonly Pointer[]) => void,
+  body: (pointers: readonly Pointer[], offset: number, part: number) => void,
 ): void {
-  const count = Math.floor(width / 4);
-  if (count > 0) nest(func, [{ count, steps: pointers.map(() => f.vectorBytes) }], pointers, body);
+  const whole = Math.floor(width / 4);
+  const turns = Math.floor(whole / accumulators);
+  const bytes = accumulators * f.vectorBytes;
+  if (turns > 0) {
+    nest(func, [{ count: turns, steps: pointers.map(() => bytes) }], pointers, (moving) => {
+      for (let part = 0; part < accumulators; part++) body(moving, part * f.vectorBytes, part);
+    });
+  }
+  for (let i = turns * accumulators; i < whole; i++) body(pointers, i * f.vectorBytes, i % accumulators);
 }
 
 /** Runs over what is left of a row, by offset. */
