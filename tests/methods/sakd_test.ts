@@ -16,7 +16,7 @@ import {
 } from "../../dsl/mod.ts";
 import { attentionLoss, attentionMap, term } from "../../dsl/losses.ts";
 import { stop, tap, type Value } from "../../dsl/value.ts";
-import { at, cc, crd, fitnet, kd, nst, pkt, rkd, sakd, type SakdOptions, sp, vid } from "../../methods/mod.ts";
+import { at, cc, crd, fitnet, ft, kd, nst, pkt, rkd, sakd, type SakdOptions, sp, vid } from "../../methods/mod.ts";
 import { builtins } from "../../mod.ts";
 import { initialValues } from "../../runtime/train/init.ts";
 import type { StepFeed } from "../../runtime/train/session.ts";
@@ -215,6 +215,7 @@ Deno.test("sakd() is finite for none, one, two and all samples, over every disti
     pkt(),
     nst(),
     vid(),
+    ft(),
   ] as Method[];
   for (const distiller of distillers) {
     const sentence = tinySaid(distiller);
@@ -344,6 +345,12 @@ Deno.test("sakd() refuses options out of range, methods without spots, and terms
     () => sakd(kd() as never),
     SentenceError,
     "this method has no spots to route: choose one that works at spots",
+  );
+  const quiet = method("quiet", {}, { needs: { student: [] }, routes: ["layer1"] }, () => ({ terms: [] }));
+  assertThrows(
+    () => teacher(resnet14).student(resnet8).use(sakd(quiet)).lower(),
+    SentenceError,
+    "Cannot lower sakd(quiet()): this method has no spots to route",
   );
   const lone = method("lone", {}, { needs: { student: [] }, routes: ["layer1"] }, ({ students: [student] }) => ({
     terms: [{
