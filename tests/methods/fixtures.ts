@@ -82,6 +82,7 @@ function readableGraph(graph: Partial<LossGraph>): object {
       ...module,
       stages: module.stages.map(({ spot, layers }) => ({ spot, layers: layers.map((layer) => JSON.stringify(layer)) })),
     })),
+    watches: graph.watches?.map((watch) => ({ ...watch, value: printed(watch.value) })),
     heads: graph.heads?.map((head) => ({ ...head, logits: printed(head.logits) })),
     updates: graph.updates?.map((update) => ({
       ...update,
