@@ -132,6 +132,9 @@ function lowerSakd(site: Site, distiller: Method, settings: Required<SakdOptions
   const graph = distiller.lower(site);
   const terms = graph.terms ?? [];
   const pairs = routedPairs(site, terms, `sakd(${distiller.name}())`);
+  if (pairs.length === 0) {
+    throw new SentenceError(`Cannot lower sakd(${distiller.name}()): ${refusals.unroutable}, got no term at one.`);
+  }
   const parts = pairs.map((pair) => new Spots(pair, suffixOf(pair, pairs), settings));
   const updated = (graph.updates ?? []).length > 0 ? soleRouter(parts, distiller) : undefined;
   const random = settings.variant === "random";

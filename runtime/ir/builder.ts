@@ -8,6 +8,7 @@ import { ShapeError } from "../../dsl/errors.ts";
 import { call, type Expr, input as operand, value } from "./expr.ts";
 import { type ConvAttrs, type Pair, type PoolAttrs, type Shape, sizeOf, type WeighAttrs } from "./node.ts";
 import { NodeTable } from "./node_table.ts";
+import { outputs, pick, prune, requireMask, sameArray } from "./operands.ts";
 
 /** A growing graph. Nodes are named by id. */
 export class GraphBuilder extends NodeTable {
@@ -194,7 +195,7 @@ export class GraphBuilder extends NodeTable {
    * {@linkcode GraphBuilder.chosen} tells how many there are.
    */
   compact(x: number, mask: number): number {
-    this.#requireMask("route", x, mask);
+    requireMask(this.node(x), this.node(mask));
     const chosen = this.reshape(this.sum(mask, [0]), []);
     const rows = this.elementwise(call("max", operand(0), value(1)), [chosen]);
     this.#chosen.set(rows, chosen);
@@ -209,16 +210,6 @@ export class GraphBuilder extends NodeTable {
   /** Number of samples that a mask chose, which may be 0; a sub-batch has one sample even so. */
   chosen(rows: number): number {
     return this.#chosen.get(rows)!;
-  }
-
-  #requireMask(doing: string, x: number, mask: number): void {
-    const [{ shape, batch, rows }, by] = [this.node(x), this.node(mask)];
-    const fits = batch.join() === "0" && by.batch.join() === "0" && by.shape.length === 1 && by.shape[0] === shape[0];
-    if (!fits || rows !== by.rows) {
-      throw new ShapeError(
-        `Cannot ${doing} samples: a mask [B] chooses among samples [B, …] of its batch, got [${by.shape}] for [${shape}].`,
-      );
-    }
   }
 
   /** One-hot rows of class indices. */
@@ -322,35 +313,4 @@ export class GraphBuilder extends NodeTable {
       axes.flatMap((axis, i) => (batch.includes(axis) ? [i] : [])),
     );
   }
-}
-
-/** Drops operands an expression does not read and renumbers the rest. */
-function prune(expr: Expr, inputs: readonly number[]): readonly [number[], Expr] {
-  const used: number[] = [];
-  const visit = (e: Expr): Expr => {
-    if (e.fn === "value") return e;
-    if (e.fn !== "input") return { fn: e.fn, of: e.of.map(visit) };
-    const id = inputs[e.index]!;
-    if (!used.includes(id)) used.push(id);
-    return operand(used.indexOf(id));
-  };
-  const body = visit(expr);
-  return [used, body];
-}
-
-function outputs(
-  size: number,
-  kernel: number,
-  attrs: { readonly stride: Pair; readonly pad: Pair },
-  axis: 0 | 1,
-): number {
-  return Math.floor((size + 2 * attrs.pad[axis] - kernel) / attrs.stride[axis]) + 1;
-}
-
-function pick({ stride, pad, groups }: ConvAttrs): ConvAttrs {
-  return { stride, pad, groups };
-}
-
-function sameArray(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((x, i) => x === b[i]);
 }

@@ -16,11 +16,14 @@ import {
 } from "../../dsl/mod.ts";
 import { attentionLoss, attentionMap, term } from "../../dsl/losses.ts";
 import { stop, tap, type Value } from "../../dsl/value.ts";
-import { at, cc, crd, fitnet, kd, nst, pkt, rkd, sakd, type SakdOptions, sp, vid } from "../../methods/mod.ts";
+import { at, cc, crd, fitnet, ft, kd, nst, pkt, rkd, sakd, type SakdOptions, sp, vid } from "../../methods/mod.ts";
 import { builtins } from "../../mod.ts";
+import { synthetic } from "../../datasets/synthetic.ts";
+import { fit, type FitResult } from "../../runtime/train/fit.ts";
+import type { Snapshot } from "../../runtime/train/snapshot.ts";
 import { initialValues } from "../../runtime/train/init.ts";
 import type { StepFeed } from "../../runtime/train/session.ts";
-import { changed, compileTiny, feed, inSession, type Sentence, stateOf, tiny } from "../runtime/fixtures.ts";
+import { changed, compileTiny, feed, inSession, type Sentence, stateOf, tiny, train } from "../runtime/fixtures.ts";
 import { crossEntropy, divergence, mean, type Row, rows } from "./arithmetic.ts";
 import { assertGolden, learns, reach } from "./fixtures.ts";
 
@@ -215,6 +218,7 @@ Deno.test("sakd() is finite for none, one, two and all samples, over every disti
     pkt(),
     nst(),
     vid(),
+    ft(),
   ] as Method[];
   for (const distiller of distillers) {
     const sentence = tinySaid(distiller);
@@ -345,6 +349,12 @@ Deno.test("sakd() refuses options out of range, methods without spots, and terms
     SentenceError,
     "this method has no spots to route: choose one that works at spots",
   );
+  const quiet = method("quiet", {}, { needs: { student: [] }, routes: ["layer1"] }, () => ({ terms: [] }));
+  assertThrows(
+    () => teacher(resnet14).student(resnet8).use(sakd(quiet)).lower(),
+    SentenceError,
+    "Cannot lower sakd(quiet()): this method has no spots to route",
+  );
   const lone = method("lone", {}, { needs: { student: [] }, routes: ["layer1"] }, ({ students: [student] }) => ({
     terms: [{
       ...term("student/lone", ["student"], attentionLoss(tap(student!, "layer1"), tap(student!, "layer1"))),
@@ -356,4 +366,27 @@ Deno.test("sakd() refuses options out of range, methods without spots, and terms
     SentenceError,
     "Cannot lower sakd(lone()): a term at a spot compares its learner with one other net, got student/lone over student.",
   );
+});
+
+Deno.test("sakd() resumes to the same bits, since its noise depends on the step alone", async () => {
+  const compiled = compileTiny(tinySaid(at() as Method), { batch: 4 });
+  const setting = train({ batch: 4, train: { epochs: 2 } });
+  const data = await synthetic({ classes: 3, shape: [3, 6, 6], train: 14, test: 4 }).open();
+  const run = (resume?: Snapshot, stopAfter = Infinity): Promise<FitResult> => {
+    const stop = new AbortController();
+    let steps = 0;
+    return inSession(compiled, (session) =>
+      fit({
+        session,
+        data,
+        train: setting,
+        signal: stop.signal,
+        report: ({ kind }) => void (kind === "step" && ++steps === stopAfter && stop.abort()),
+        ...(resume === undefined ? {} : { resume }),
+      }));
+  };
+  const whole = await run();
+  const first = await run(undefined, 3);
+  const rest = await run(first.snapshot);
+  assertEquals(rest.snapshot.tensors, whole.snapshot.tensors);
 });

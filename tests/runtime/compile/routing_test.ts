@@ -4,7 +4,7 @@ import { add, flatten, greater, matmul, mul, perSample, square, sumAll, sumPerSa
 import { type Aux, emptyGraph, type LossGraph } from "../../../dsl/graph.ts";
 import { batchNorm, conv, linear, relu } from "../../../dsl/layers.ts";
 import { term } from "../../../dsl/losses.ts";
-import { noise, route, run, tap, unroute, type Value } from "../../../dsl/value.ts";
+import { measured, noise, route, run, tap, unroute, type Value } from "../../../dsl/value.ts";
 import type { Backend, Numbers } from "../../../runtime/backend/backend.ts";
 import { reference } from "../../../runtime/backend/reference/reference.ts";
 import { wasm } from "../../../runtime/backend/wasm/wasm.ts";
@@ -116,6 +116,24 @@ Deno.test("segments of a sub-batch run over its number of samples, between those
     for (const node of nodes.map((id) => step.nodes[id]!)) assert(!["compact", "expand"].includes(node.op));
   }
   assertEquals(step.segments.at(-1)!.count, undefined);
+});
+
+Deno.test("a paused group skips all parts of its update, sub-batches included", async () => {
+  const pause = measured("pause");
+  const said = sentence(lossOf(route(tap(net, "layer1"), mask)), {
+    switches: ["a", "bridge"].map((pauses) => ({ pauses, when: pause })),
+  });
+  const compiled = compileTiny(said);
+  assert(compiled.step.segments.filter(({ gate, count }) => gate !== undefined && count !== undefined).length > 0);
+  await inSession(compiled, async (session) => {
+    for (const stopped of [1, 0]) {
+      const before = await stateOf(session);
+      const given = choosing(feed(compiled, { measured: { pause: stopped } }), [0, 3]);
+      const { paused } = await session.step(given);
+      const moved = changed(before, await stateOf(session)).filter((name) => !name.includes("running_"));
+      assertEquals([paused, moved.length > 0], stopped === 1 ? [["a", "bridge"], false] : [[], true]);
+    }
+  });
 });
 
 Deno.test("samples of several batches do not meet", () => {

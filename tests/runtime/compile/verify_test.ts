@@ -4,7 +4,9 @@ import { VerificationError } from "../../../dsl/errors.ts";
 import { type LossGraph, mergeGraphs } from "../../../dsl/graph.ts";
 import { crossEntropy } from "../../../dsl/losses.ts";
 import { logits, measured } from "../../../dsl/value.ts";
+import { at } from "../../../methods/at.ts";
 import { kd } from "../../../methods/kd.ts";
+import { sakd } from "../../../methods/sakd.ts";
 import type { Compiled } from "../../../runtime/compile/compile.ts";
 import type { Plan } from "../../../runtime/compile/resolve.ts";
 import { verify, verifyGraph, verifyPlan } from "../../../runtime/compile/verify.ts";
@@ -204,6 +206,29 @@ Deno.test("verify() refuses state that is not declared or of another shape", () 
   );
   const wider = step.state.map((entry) => (entry.name === mean ? { ...entry, shape: [9] } : entry));
   refuse({ state: wider }, `${mean} is written with another shape`);
+});
+
+Deno.test("verify() refuses sub-batches that meet the batch, and segments over another number of samples", () => {
+  const routed = compileTiny(teacher(tiny).student(tiny).use(sakd(at())));
+  const { nodes, segments } = routed.step;
+  const inside = segments.findIndex(({ count }) => count !== undefined);
+  const { name, count, nodes: ids } = segments[inside]!;
+  const strangers = (change: Partial<Segment>): Partial<StepProgram> => ({
+    segments: segments.with(inside, { ...segments[inside]!, ...change }),
+  });
+  const other = segments.find((segment) => segment.count !== undefined && segment.count !== count)!.count!;
+  refuse(strangers({ count: other }), `node ${ids[0]} of ${name} runs over the samples of another segment`, routed);
+  const behind = nodes.findIndex(({ op, rows }) => op !== "compact" && rows === count);
+  refuse(
+    { nodes: nodes.with(behind, { ...nodes[behind]!, rows: other } as Node) },
+    `node ${behind} (${nodes[behind]!.op}) reads node ${
+      nodes[behind]!.inputs.find((id) => nodes[id]!.batch.length > 0)
+    }, of another batch`,
+    routed,
+  );
+  const late = segments.at(-1)!.nodes.find((id) => nodes[id]!.shape.length === 0);
+  const wide = nodes.findIndex(({ shape }) => shape.length > 0);
+  refuse(strangers({ count: late ?? wide }), `the count of ${name} is no number computed before`, routed);
 });
 
 /** One node of each primitive with inputs that contradict it. */

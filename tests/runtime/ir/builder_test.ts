@@ -84,6 +84,15 @@ Deno.test("GraphBuilder refuses shapes that do not fit, one sentence each", () =
       "Cannot join along axis 1: other sizes have to agree, got [4,5] and [3,5].",
     ],
     [() => b.slice(row, 1, 4, 2), "Cannot slice [4,5]: axis 1 has no elements 4 … 5."],
+    [
+      () => b.compact(row, b.input("mask", [4])),
+      "Cannot route samples: a mask [B] chooses among samples [B, …] of its batch, got [4] for [4,5].",
+    ],
+    [
+      () => b.map("add", b.compact(b.input("x", [4, 5]), b.input("mask", [4])), b.input("x", [4, 5])),
+      "Cannot combine samples of several batches: all are routed by one mask, or none, got [4,5] and [4,5]. Route each " +
+      "of them.",
+    ],
     [() => b.reshape(row, [3, 7]), "Cannot reshape [4,5] to [3,7]: the number of elements differs."],
   ];
   for (const [build, message] of cases) assertThrows(build, ShapeError, message);
