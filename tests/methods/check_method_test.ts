@@ -71,6 +71,15 @@ Deno.test("every built-in method has sentences to be checked on", () => {
   assertEquals(Object.keys(sentences).sort(), Object.keys(builtins.methods!).sort());
 });
 
+Deno.test("every built-in method has a golden graph", () => {
+  const files = [...Deno.readDirSync(new URL("../golden", import.meta.url))].map(({ name }) => name);
+  const missing = Object.keys(sentences).filter((name) => {
+    const snake = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    return !files.some((file) => new RegExp(`^graph_${snake}(_.*)?\\.json$`).test(file));
+  });
+  assertEquals(missing, []);
+});
+
 for (const [name, said] of Object.entries(sentences)) {
   Deno.test(`checkMethod() finds nothing wrong with ${name}()`, async () => {
     for (const sentence of said) {
