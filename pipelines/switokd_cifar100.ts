@@ -83,6 +83,11 @@ export const rows: Rows = {
   "1t2s": taught.switch("large").use(switokd()).on(images).train(ofThree),
   "1t2s_as_released": taught.switch("large").use(switokd({ asReleased: true })).on(images).train(ofThree),
   dml_three: three.on(images).train(ofThree),
+  kdcl_three: cohort([wrn_16_2_switokd, wrn_16_10_switokd, mobilenet]).ensemble("minLogit")
+    .on(images)
+    .train({ ...ofThree, groups: { peer2: adam } }),
+  mobilenet_alone: solo(mobilenet).on(images).train({ ...ofThree, groups: { student: adam } }),
+  wrn_16_10_alone: solo(wrn_16_10_switokd).on(images).train({ ...ofThree, groups: {} }),
 };
 
 if (import.meta.main) await run(pipeline, { rows });
