@@ -144,6 +144,11 @@ export type Fits<K extends Known, N> = [Needs] extends [N] ? unknown
 /** A method whose terms sit at spots, or the refusal of one that has none. */
 export type Routable<M extends Method> = [RoutesOf<M>] extends [never] ? Refused<typeof refusals.unroutable> : M;
 
+/** A method of a teacher and a student, or the refusal of one that needs other roles. */
+export type Distilling<M extends Method> = NeedsOf<M> extends { readonly teacher: unknown; readonly student: unknown }
+  ? M
+  : Refused<typeof refusals.notOnline>;
+
 type SpotSets<A extends readonly Arch[]> = { [I in keyof A]: (x: SpotsIn<A[I]>) => void }[number];
 /** Spots that all of a list of architectures have. */
 export type CommonSpots<A extends readonly Arch[]> = SpotSets<A> extends (x: infer S extends string) => void ? S

@@ -40,6 +40,7 @@ export const refusals = {
   switchNobody: "switch() needs to know whom it pauses: name a net that teaches",
   classesDiffer: "class counts must agree: these nets are bound to different ones",
   unroutable: "this method has no spots to route: choose one that works at spots",
+  notOnline: "online() puts peers in the places of teacher and student: choose a method that needs both",
   mapAsLogits: "a map is no class scores: read logits(net) instead of tap(net, spot)",
   badSentence: "a cohort is a net and a number of members: write 'resnet32×3'",
 } as const;
