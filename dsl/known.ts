@@ -112,7 +112,9 @@ export type MayMutual<K extends Known> = K["size"] extends 1 ? Refused<typeof re
 export type MayPretrain<K extends Known> = "teacher" extends keyof K["taps"] ? Once<K, "pretrain">
   : Refused<typeof refusals.pretrainNobody>;
 /** Guard of `switch()`: on teacher and student, or on peers of which it names some. */
-export type MaySwitch<K extends Known, Paused extends string = never> = [Paused] extends [never] ? MayPauseTeacher<K>
+export type MaySwitch<K extends Known, Paused extends string = never> = "trunk" extends keyof K["taps"]
+  ? Refused<typeof refusals.switchBranches>
+  : [Paused] extends [never] ? MayPauseTeacher<K>
   : "peer" extends keyof K["taps"] ? Once<K, "switch">
   : MayPauseTeacher<K>;
 type MayPauseTeacher<K extends Known> = "teacher" extends keyof K["taps"]

@@ -35,6 +35,7 @@ export const refusals = {
   ensembleMeasure: "measureOn is an option of ensemble('general')",
   pretrainNobody: "pretrain() trains teachers first: start from teacher(...).student(...)",
   switchAlone: "switch() needs a teacher and a student: start from teacher(...).student(...)",
+  switchBranches: "switch() pauses nets of their own, and branches learn as one: start from cohort(...)",
   switchBeforeTeach: "switch() pauses nets that teach: say teach(...) first",
   switchAll: "switch() leaves at least one peer to be a student: name fewer of them",
   switchNobody: "switch() needs to know whom it pauses: name a net that teaches",

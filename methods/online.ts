@@ -42,8 +42,9 @@ export function online<M extends Method>(
 ): Method<OnlineNeeds<NeedsOf<M>>, RoutesOf<M> & string> {
   const { name, options, needs, routes, clauses } = distiller as Method;
   if (needs.teacher === undefined || needs.student === undefined || clauses !== undefined) {
+    const roles = Object.keys(needs).join(", ") || "none";
     throw new SentenceError(
-      `Cannot say online(${name}()): ${refusals.notOnline}, got ${Object.keys(needs).join(", ")}.`,
+      `Cannot say online(${name}()): ${refusals.notOnline}, got ${roles}.`,
     );
   }
   const made = method(
