@@ -203,6 +203,9 @@ class Built implements AnyPipeline {
 
   switch(...said: readonly unknown[]): Built {
     this.#once("switch");
+    if (this.spec.clauses.some(({ verb }) => verb === "branches")) {
+      refuse(SentenceError, "switch()", refusals.switchBranches);
+    }
     const named = (said[0] as { readonly pauses?: unknown } | undefined)?.pauses;
     const peers = this.spec.nets.filter(({ role }) => role === "peer").map(({ id }) => id);
     if (Array.isArray(named) && named.length > 0 && peers.length > 0) {

@@ -297,7 +297,10 @@ function unique(what: string, names: readonly string[]): void {
   const seen = new Set<string>();
   for (const name of names) {
     if (seen.has(name)) {
-      throw new RangeError(`Cannot combine clauses: every ${what} has a name of its own, got "${name}" twice.`);
+      throw new RangeError(
+        `Cannot combine clauses: every ${what} has a name of its own, got "${name}" twice. ` +
+          "Give both clauses the same options there, or leave one out.",
+      );
     }
     seen.add(name);
   }
