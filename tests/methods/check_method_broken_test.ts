@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import {
   add,
   checkMethod,
@@ -17,6 +17,7 @@ import {
   method,
   type MethodRule,
   mul,
+  OptionError,
   type Site,
   stop,
   sub,
@@ -57,6 +58,16 @@ Deno.test("checkMethod() finds a method that is no frozen JSON", async () => {
   assertStringIncludes(
     (await wrongs(odd)).data!,
     'letters, digits, - and _, got "two words"; two words(): its version',
+  );
+});
+
+Deno.test("method() freezes all that it records, and refuses options that are no JSON", () => {
+  const { options, needs } = method("deep", { at: ["layer1"] }, { needs: { peer: ["layer1"] } }, () => ({}));
+  for (const value of [options, options["at"], needs, needs.peer]) assert(Object.isFrozen(value));
+  assertThrows(
+    () => method("odd", { weight: NaN }, { needs: {} }, () => ({})),
+    OptionError,
+    "Cannot record odd().weight: a sentence holds JSON only, got NaN. Pass a plain value.",
   );
 });
 
