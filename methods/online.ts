@@ -34,7 +34,7 @@ export type OnlineNeeds<N> = { readonly peer: N[keyof N] & string };
  * import { online } from "./online.ts";
  * const pair = cohort([resnet14, resnet8]).ensemble("linear").use(online(at({ at: ["layer3"] })));
  * console.log(pair.lower().terms.map(({ name }) => name));
- * // ["peer0/ce", "peer0/ensemble_kl", "peer1/ce", "peer1/ensemble_kl", "peer0/at_layer3", "peer1/at_layer3"]
+ * // ["peer0/ce", "peer0/ensemble_kl", "peer1/ce", "peer1/ensemble_kl", "peer0/at", "peer1/at"]
  * ```
  *
  * Source: this project's; the papers of the distillers have a trained teacher.
@@ -44,10 +44,10 @@ export function online<M extends Method>(
 ): Method<OnlineNeeds<NeedsOf<M>>, RoutesOf<M> & string> {
   const { name, options, needs, routes, clauses } = distiller as Method;
   if (needs.teacher === undefined || needs.student === undefined || clauses !== undefined) {
-    const roles = Object.keys(needs).join(", ") || "none";
-    throw new SentenceError(
-      `Cannot say online(${name}()): ${refusals.notOnline}, got ${roles}.`,
-    );
+    const got = clauses === undefined
+      ? Object.keys(needs).join(", ") || "none"
+      : `one that stands for ${clauses.map(({ verb }) => `${verb}()`).join(" and ")}`;
+    throw new SentenceError(`Cannot say online(${name}()): ${refusals.notOnline}, got ${got}.`);
   }
   const made = method(
     "online",
@@ -68,8 +68,8 @@ function lowerOnline(site: Site, distiller: Method): Partial<LossGraph> {
   const graphs = site.peers.map((peer): Partial<LossGraph> =>
     taught(peer) ? lowerPeer(site, peer, distiller) : { terms: [supervision(peer)] }
   );
-  const awake = <T extends Value>(value: T): T => awoken(value, site.peers, known) as T;
   const known = new Map<Value, Value>();
+  const awake = <T extends Value>(value: T): T => awoken(value, site.peers, known) as T;
   return {
     terms: graphs.flatMap(({ terms = [] }) => terms.map((term): Term => ({ ...term, loss: awake(term.loss) }))),
     aux: graphs.flatMap(({ aux = [] }) => aux),
