@@ -21,6 +21,7 @@ export const commands: CommandTable = {
   explain: () => import("./explain.ts"),
   summary: () => import("./summary.ts"),
   "check-nets": () => import("./check_nets.ts"),
+  "check-recipes": () => import("./check_recipes.ts"),
   parity: () => import("./parity.ts"),
   bench: () => import("./bench.ts"),
   test: () => import("./test.ts"),

@@ -80,7 +80,8 @@ export const flagHelp: string = `Flags:
   --runs FOLDER    where runs are kept; runs unless said
   --name NAME      name of this run's folder
   --resume FILE    continue from a checkpoint
-  --weights N=FILE start net N, e.g. the teacher, from a .safetensors file; may be said again
+  --weights N=FILE start net N, e.g. the teacher, from a .safetensors file; may be said again. A teacher that has one
+                   is not trained first
   --download       fetch a dataset that is not on this machine
   --explain        print what the sentence means, and stop
   --help           this text

@@ -41,6 +41,18 @@ export function partsOf(input: CompileInput, train: TrainSpec): readonly Part[] 
   return [...parts, { compiled: compile(input, train), train, before }];
 }
 
+/**
+ * The parts that are left to train where some nets have weights of their own: a stage whose learners all have them, and
+ * learn in no later part, would only spoil them.
+ */
+export function withoutKnown(parts: readonly Part[], known: readonly string[]): readonly Part[] {
+  const learners = ({ compiled }: Part): readonly string[] => [...learnersOf(compiled.plan.graph)];
+  return parts.filter((part, i) => {
+    const later = new Set(parts.slice(i + 1).flatMap(learners));
+    return part.stage === undefined || learners(part).some((id) => !known.includes(id) || later.has(id));
+  });
+}
+
 /** How a stage is trained: as the run, with the stage's own epochs, optimizer and schedule. */
 export function stageTrain({ epochs, optimizer, schedule, graph }: InitialStage, train: TrainSpec): TrainSpec {
   const learners = learnersOf(graph);

@@ -17,7 +17,7 @@ import type { CompileInput } from "../compile/resolve.ts";
 import { type EpochRecord, evaluate as measure, factsOf, fit, type FitEvent, type FitResult } from "./fit.ts";
 import { requireMeasurable } from "./measure.ts";
 import type { Metrics } from "./metrics.ts";
-import { lasting, type NamedTensors, partOf, partsOf, stageOf } from "./parts.ts";
+import { lasting, type NamedTensors, partOf, partsOf, stageOf, withoutKnown } from "./parts.ts";
 import { RunFolder } from "./run_folder.ts";
 import { encodeTensors, type NamedTensor } from "./safetensors.ts";
 import { Session } from "./session.ts";
@@ -50,7 +50,10 @@ export interface TrainRunOptions {
   readonly name?: string;
   /** Continue from a snapshot or the path of a checkpoint. */
   readonly resume?: Snapshot | string;
-  /** Weight files that nets start from, by net; a net that nobody teaches needs one. */
+  /**
+   * Weight files that nets start from, by net; a net that nobody teaches needs one. It takes the place of an initial stage
+   * that would train such a net, as `pretrain()` does.
+   */
   readonly weights?: Readonly<Record<string, string>>;
   /** Stops the run after the step in progress; what it did is saved. */
   readonly signal?: AbortSignal;
@@ -118,8 +121,9 @@ export async function train(pipeline: Trainable, options: TrainRunOptions = {}):
     throw new SentenceError("Cannot train: the sentence says how, got none. Add .train({ epochs: 300 }).");
   }
   const data = breathing(options.data ?? await openData(pipeline, options, report));
-  const parts = partsOf(compileInput(pipeline, data, spec.train), spec.train);
+  const all = partsOf(compileInput(pipeline, data, spec.train), spec.train);
   const resumed = options.resume === undefined ? undefined : await readSnapshot(options.resume);
+  const parts = resumed === undefined ? withoutKnown(all, Object.keys(options.weights ?? {})) : all;
   const first = partOf(parts, resumed);
   const main = parts.at(-1)!;
   const learners = new Set(parts.flatMap(({ compiled }) => [...learnersOf(compiled.plan.graph)]));

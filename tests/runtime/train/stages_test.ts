@@ -13,6 +13,7 @@ import { printGraph } from "../../../runtime/compile/print.ts";
 import { verifyGraph } from "../../../runtime/compile/verify.ts";
 import { builtins, crd, normalize, parseSpec, resnet14, resnet8 } from "../../../mod.ts";
 import { reporter } from "../../../runtime/train/run.ts";
+import { encodeTensors } from "../../../runtime/train/safetensors.ts";
 import { decodeSnapshot, encodeSnapshot, type Snapshot } from "../../../runtime/train/snapshot.ts";
 import {
   train,
@@ -20,6 +21,7 @@ import {
   type TrainEvent,
   type TrainResult,
   type TrainRunOptions,
+  weightsOf,
 } from "../../../runtime/train/train.ts";
 import { plain, tiny } from "../fixtures.ts";
 
@@ -67,6 +69,23 @@ Deno.test("pretrain() trains the teacher first; then it rests, and the student s
   assertEquals(Object.keys(result.stages[0]!.terms), ["teacher/ce"]);
   assert(Object.keys(atEnd.tensors).includes("teacher/fc.weight#velocity"));
   assert(!Object.keys(result.snapshot.tensors).includes("teacher/fc.weight#velocity"));
+});
+
+Deno.test("train() leaves out pretrain() for a teacher from a file, and resumes without it", async () => {
+  const file = await Deno.makeTempFile({ suffix: ".safetensors" });
+  try {
+    const weights = weightsOf(await stopped(8), "teacher");
+    await Deno.writeFile(file, encodeTensors({ tensors: weights, metadata: {} }));
+    const result = await go({ weights: { teacher: file } });
+    assertEquals([result.stages.length, result.history.length], [0, 2]);
+    assertEquals(weightsOf(result.snapshot, "teacher"), weights);
+    const stop = new AbortController();
+    const report = ({ kind }: TrainEvent): void => void (kind === "step" && stop.abort());
+    const { snapshot } = await go({ weights: { teacher: file }, signal: stop.signal, report });
+    assertEquals((await go({ resume: snapshot })).snapshot.tensors, result.snapshot.tensors);
+  } finally {
+    await Deno.remove(file);
+  }
 });
 
 Deno.test("train() resumes inside a stage, at its end and after it, bit for bit", async () => {

@@ -1,0 +1,36 @@
+/**
+ * Flow of solution procedure on CIFAR-100: a ResNet-20 learns first how a ResNet-56's maps follow from each other.
+ *
+ * ```sh
+ * deno run --allow-read --allow-write=runs pipelines/fsp_cifar100.ts
+ * deno run --allow-read --allow-write=runs pipelines/fsp_cifar100.ts --row resnet32x4_resnet8x4
+ * ```
+ *
+ * A stage of 30 epochs has the flow between neighbouring stages and nothing else; then the student learns cross-entropy
+ * alone for 240 epochs. Rows are the pairs whose stages have equal channels. The teacher is trained first; optimizer,
+ * schedule and images of both: `shared/distillation.ts`.
+ *
+ * The benchmark reports 69.95 % for this pair, and 69.06 % for the student alone: the best epoch on the test images.
+ *
+ * Source: Yim, Joo, Bae, Kim 2017; settings and rows of the benchmark of Tian, Krishnan, Isola 2020 (RepDistiller).
+ *
+ * @module
+ */
+
+import { type AnyPipeline, cifar100, fsp, published, type Rows, run, teacher } from "../mod.ts";
+import { equalChannels, mainPair, type Pair, pretraining, rowsOf, training } from "./shared/distillation.ts";
+
+function sentence(pair: Pair): AnyPipeline {
+  return teacher(pair.teacher).student(pair.student).pretrain(pretraining).use(fsp({ epochs: 30 }))
+    .on(cifar100(published.sakd.cifar100))
+    .train(training(pair.student));
+}
+
+const pipeline: AnyPipeline = sentence(mainPair);
+
+export default pipeline;
+
+/** One row a pair of nets. */
+export const rows: Rows = rowsOf(equalChannels, sentence);
+
+if (import.meta.main) await run(pipeline, { rows });
