@@ -8,6 +8,7 @@ import { SentenceError } from "../dsl/errors.ts";
 import type { LossGraph, Term } from "../dsl/graph.ts";
 import { frozenOptions } from "../dsl/json.ts";
 import type { Distilling, NeedsOf, RoutesOf } from "../dsl/known.ts";
+import { supervision } from "../dsl/losses.ts";
 import { type Member, type Method, method, type Site } from "../dsl/method.ts";
 import { refusals } from "../dsl/refused.ts";
 import { node, type Value } from "../dsl/value.ts";
@@ -16,7 +17,8 @@ import { node, type Value } from "../dsl/value.ts";
 export type OnlineNeeds<N> = { readonly peer: N[keyof N] & string };
 
 /**
- * A distiller between peers that all learn at once: every peer is the student of every other, or of those that edges name.
+ * A distiller between peers that all learn at once: every peer is the student of every other, or of those
+ * that edges name; one whom nobody teaches learns from the labels alone.
  *
  * Peer i learns what the distiller says of a student i with the other peers as its teachers, `peer0/ce`,
  * `peer0/at_layer1`, …; what it imitates is cut, but taken from the step's own forward, batch statistics included, where
@@ -32,7 +34,7 @@ export type OnlineNeeds<N> = { readonly peer: N[keyof N] & string };
  * import { online } from "./online.ts";
  * const pair = cohort([resnet14, resnet8]).ensemble("linear").use(online(at({ at: ["layer3"] })));
  * console.log(pair.lower().terms.map(({ name }) => name));
- * // ["peer0/ce", "peer0/ensemble_kl", "peer1/ce", "peer1/ensemble_kl", "peer0/at_layer3", "peer1/at_layer3"]
+ * // ["peer0/ce", "peer0/ensemble_kl", "peer1/ce", "peer1/ensemble_kl", "peer0/at", "peer1/at"]
  * ```
  *
  * Source: this project's; the papers of the distillers have a trained teacher.
@@ -42,10 +44,10 @@ export function online<M extends Method>(
 ): Method<OnlineNeeds<NeedsOf<M>>, RoutesOf<M> & string> {
   const { name, options, needs, routes, clauses } = distiller as Method;
   if (needs.teacher === undefined || needs.student === undefined || clauses !== undefined) {
-    const roles = Object.keys(needs).join(", ") || "none";
-    throw new SentenceError(
-      `Cannot say online(${name}()): ${refusals.notOnline}, got ${roles}.`,
-    );
+    const got = clauses === undefined
+      ? Object.keys(needs).join(", ") || "none"
+      : `one that stands for ${clauses.map(({ verb }) => `${verb}()`).join(" and ")}`;
+    throw new SentenceError(`Cannot say online(${name}()): ${refusals.notOnline}, got ${got}.`);
   }
   const made = method(
     "online",
@@ -62,10 +64,12 @@ function lowerOnline(site: Site, distiller: Method): Partial<LossGraph> {
       `Cannot lower online(${distiller.name}()): a peer learns from others, got ${site.peers.length}. Add members.`,
     );
   }
-  const taught = site.peers.filter(({ id }) => site.edges.length === 0 || site.edges.some(([, to]) => to === id));
-  const graphs = taught.map((peer) => lowerPeer(site, peer, distiller));
-  const awake = <T extends Value>(value: T): T => awoken(value, site.peers, known) as T;
+  const taught = ({ id }: Member): boolean => site.edges.length === 0 || site.edges.some(([, to]) => to === id);
+  const graphs = site.peers.map((peer): Partial<LossGraph> =>
+    taught(peer) ? lowerPeer(site, peer, distiller) : { terms: [supervision(peer)] }
+  );
   const known = new Map<Value, Value>();
+  const awake = <T extends Value>(value: T): T => awoken(value, site.peers, known) as T;
   return {
     terms: graphs.flatMap(({ terms = [] }) => terms.map((term): Term => ({ ...term, loss: awake(term.loss) }))),
     aux: graphs.flatMap(({ aux = [] }) => aux),

@@ -147,15 +147,10 @@ function lowerSakd(site: Site, distiller: Method, settings: Required<SakdOptions
   const [first = [], ...later] = graph.phases ?? [];
   return {
     ...graph,
-    terms: [
-      ...taught,
-      ...own,
-      ...parts.flatMap((part) => part.studentTerms()),
-    ],
+    terms: [...taught, ...own, ...parts.flatMap((part) => part.studentTerms())],
     aux: [...graph.aux ?? [], ...(random ? [] : parts.flatMap((part) => part.modules()))],
     watches: [...graph.watches ?? [], ...parts.flatMap((part) => part.watches())],
-    // The agent updates first, among the learners of other clauses too.
-    ...(random ? {} : { phases: [[...agents, ...first], ...later] }),
+    ...(random ? {} : { phases: [[...agents, ...first], ...later] }), // before the learners of other clauses too
     ...(updated === undefined ? {} : { updates: graph.updates!.map((update) => updated.update(update)) }),
   };
 }

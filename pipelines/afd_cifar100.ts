@@ -9,10 +9,11 @@
  * to a tenth after epochs 150 and 225; T = 3. Then, in the same batch, the adversarial losses: Adam, rate 2e-5, weight
  * decay 0.1, for nets and discriminators. Images: reflect pad 4, crop, flip.
  *
- * Rows: the nets of FFSD's Table I, where AFD has 74.03 % with ResNet-32 and 75.33 % with WRN-16-2; `different` pairs the
- * two, `three` is a cycle of three nets.
+ * Rows: the nets of FFSD's Table I, where AFD has 74.03 % with ResNet-32 and 75.33 % with WRN-16-2; `different`
+ * pairs the two, `three` is a cycle of three nets.
  *
- * Deviations: no code was at hand and the settings are from memory: see `afd()`, whose discriminators are this project's.
+ * Deviations: no code was at hand and the settings are from memory: see `afd()`, whose discriminators are this
+ * project's.
  *
  * Source: Chung, Park, Kim, Kwak 2020, "Feature-map-level Online Adversarial Knowledge Distillation"; Li et al. 2022
  * (FFSD), Table I.

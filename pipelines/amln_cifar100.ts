@@ -5,8 +5,8 @@
  * deno run --allow-read --allow-write=runs pipelines/amln_cifar100.ts
  * ```
  *
- * 300 epochs with batch 128; SGD with Nesterov momentum 0.9 and weight decay 1e-4; the rate of 0.1 falls to a tenth after
- * epochs 150 and 225. Images: reflect pad 4, crop, flip.
+ * 300 epochs with batch 128; SGD with Nesterov momentum 0.9 and weight decay 1e-4; the rate of 0.1 falls to a tenth
+ * after epochs 150 and 225. Images: reflect pad 4, crop, flip.
  *
  * Rows: the nets of FFSD's Table I, where AMLN has 74.69 % with ResNet-32 and 75.56 % with WRN-16-2; `different` pairs
  * the two; `no_adversary` and `no_alignment` leave out one of the two losses over maps.

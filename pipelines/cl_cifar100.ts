@@ -10,13 +10,14 @@
  * with Nesterov momentum 0.9 and weight decay 5e-4; the rate of 0.1 falls to a tenth after epochs 150 and 225. T = 3,
  * divergences ramp up over 80 epochs, targets are live. Images: zero pad 4, crop, flip.
  *
- * Rows: `cl` has three nets that share nothing; `not_rescaled` leaves gradients as they are; `alone` trains the branches
- * from labels only ("Ind" in the OKDDip repository).
+ * Rows: `cl` has three nets that share nothing; `not_rescaled` leaves gradients as they are; `alone` trains the
+ * branches from labels only ("Ind" in the OKDDip repository).
  *
  * Deviations: settings and formulas are those of the OKDDip repository, whose authors ran CL for comparison; the
  * paper's own code is not public.
  *
- * Source: Song & Chai 2018, "Collaborative Learning for Deep Neural Networks"; Chen et al. 2020 (OKDDip), released code.
+ * Source: Song & Chai 2018, "Collaborative Learning for Deep Neural Networks"; Chen et al. 2020 (OKDDip), released
+ * code.
  *
  * @module
  */

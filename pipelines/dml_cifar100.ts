@@ -9,16 +9,17 @@
  * 200 epochs with batch 64; SGD with Nesterov momentum 0.9, the rate of 0.1 falls to a tenth every 60 epochs; T = 1.
  * Images: reflect pad 4, crop, flip.
  *
- * Rows: `sequential` updates one net after the other from fresh forwards, the paper's algorithm 1; the main row updates
- * both from one forward, as re-implementations do. `kd_zoo` is Knowledge-Distillation-Zoo's (batch 128), `okddip` that of
- * the OKDDip repository (T = 3, live targets that are the mean of the others, 80 epochs of ramp-up). `ffsd_…` are the
- * rows DML of FFSD's Table I (T = 2, FFSD's 299 epochs; 73.64 % and 74.63 % there), `…_leader` those of DML with its
- * leader, who imitates the mean of the students (74.02 % and 75.15 % there).
+ * Rows: `sequential` updates one net after the other from fresh forwards, the paper's algorithm 1; the main row
+ * updates both from one forward, as re-implementations do. `kd_zoo` is Knowledge-Distillation-Zoo's (batch 128),
+ * `okddip` that of the OKDDip repository (T = 3, live targets that are the mean of the others, 80 epochs of
+ * ramp-up). `ffsd_…` are the rows DML of FFSD's Table I (T = 2, FFSD's 299 epochs; 73.64 % and 74.63 % there),
+ * `…_leader` those of DML with its leader, who imitates the mean of the students (74.02 % and 75.15 % there).
  *
- * Deviations: the weight decay of 1e-4 of the main row and of `sequential` is that of re-implementations. Whether FFSD's
- * table trained DML's leader with a fusion module is not said; here it is without.
+ * Deviations: the weight decay of 1e-4 of the main row and of `sequential` is that of re-implementations. Whether
+ * FFSD's table trained DML's leader with a fusion module is not said; here it is without.
  *
- * Source: Zhang, Xiang, Hospedales, Lu 2018, "Deep Mutual Learning", section 3.1; Li et al. 2022 (FFSD), Table I and ablations.
+ * Source: Zhang, Xiang, Hospedales, Lu 2018, "Deep Mutual Learning", section 3.1; Li et al. 2022 (FFSD), Table I and
+ * ablations.
  *
  * @module
  */

@@ -5,12 +5,12 @@
  * deno run --allow-read --allow-write=runs pipelines/ffl_cifar100.ts
  * ```
  *
- * Branches share stem and two stages. Batch 128; SGD with Nesterov momentum 0.9, weight decay 1e-4 for the branches and
- * 1e-5 for the fusion module; the rate of 0.1 falls to a tenth after epochs 150 and 225. T = 3, divergences ramp up over
- * 80 epochs. 301 epochs: the released loop counts from 0 to 300. Images: reflect pad 4, flip, crop.
+ * Branches share stem and two stages. Batch 128; SGD with Nesterov momentum 0.9, weight decay 1e-4 for the branches
+ * and 1e-5 for the fusion module; the rate of 0.1 falls to a tenth after epochs 150 and 225. T = 3, divergences ramp
+ * up over 80 epochs. 301 epochs: the released loop counts from 0 to 300. Images: reflect pad 4, flip, crop.
  *
- * Rows: the nets of FFSD's Table I, where FFL has 74.44 % with ResNet-32 and 75.26 % with WRN-16-2; `…_network` joins two
- * nets that share nothing.
+ * Rows: the nets of FFSD's Table I, where FFL has 74.44 % with ResNet-32 and 75.26 % with WRN-16-2; `…_network`
+ * joins two nets that share nothing.
  *
  * Deviations: FFSD does not say how it trained FFL; these are FFL's settings. Its figures are the head `fusion` (FFL)
  * and a branch (FFL-S) at the best epoch; here the last and the best are printed.

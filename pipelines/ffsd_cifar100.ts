@@ -16,8 +16,8 @@
  * Rows: the nets of Table I (leader 74.85 % with ResNet-32 and 75.81 % with WRN-16-2 in the paper, mean of the best
  * epochs of three runs), `…_alone` their baselines, VGG-16, and the ablations. There `dml` keeps students apart by
  * nothing, `l2` by plain distance, both without self-distillation; `sd_students` and `sd_leader` give modules to one
- * kind of nets only; `no_feature_fusion` leaves the leader the fusion module's class scores; `six_students` is the cohort
- * of six. DML with a leader is in `dml_cifar100.ts`, ONE with one in `one_cifar100.ts`.
+ * kind of nets only; `no_feature_fusion` leaves the leader the fusion module's class scores; `six_students` is the
+ * cohort of six. DML with a leader is in `dml_cifar100.ts`, ONE with one in `one_cifar100.ts`.
  *
  * Deviations: the paper's table reports the best epoch of the leader on the test images; this program prints the last
  * and the best. Nothing says which VGG-16 or what the modules of the L2 rows read: see `vgg()` and `diversify()`.

@@ -6,14 +6,15 @@
  * deno run --allow-read --allow-write=runs pipelines/kdcl_cifar100.ts --row mean_vgg13_vgg8
  * ```
  *
- * 200 epochs with batch 128; SGD with Nesterov momentum 0.9 and weight decay 5e-4; the rate of 0.1 falls to a tenth after
- * epochs 100 and 150. T = 2, λ = 1. `general`, the main row, weighs the nets by their errors on 5,000 images held out of
- * training, on which its epochs are measured too (74.3 % and 75.5 % in the paper). Images: reflect pad 4, crop, flip.
+ * 200 epochs with batch 128; SGD with Nesterov momentum 0.9 and weight decay 5e-4; the rate of 0.1 falls to a tenth
+ * after epochs 100 and 150. T = 2, λ = 1. `general`, the main row, weighs the nets by their errors on 5,000 images
+ * held out of training, on which its epochs are measured too (74.3 % and 75.5 % in notes on the paper). Images:
+ * reflect pad 4, crop, flip.
  *
- * Rows: the four targets, `linear_batch` with weights per batch, `shared_view` without views of their own; `mean_…` are
- * the pairs of a public re-implementation: target the mean of the class scores, 0.5 · cross-entropy + 0.5 · T² · KL,
- * T = 4, 240 epochs with batch 64, rate 0.05 (0.01 for MobileNetV2 and ShuffleNets) without Nesterov, falls after 150, 180 and
- * 210; zero pad 4, crop, flip.
+ * Rows: the four targets, `linear_batch` with weights per batch, `shared_view` without views of their own; `mean_…`
+ * are the pairs of a public re-implementation: target the mean of the class scores, 0.5 · cross-entropy + 0.5 · T² ·
+ * KL, T = 4, 240 epochs with batch 64, rate 0.05 (0.01 for MobileNetV2 and ShuffleNets) without Nesterov, falls
+ * after 150, 180 and 210; zero pad 4, crop, flip.
  *
  * Deviations: the authors' code is not public. Schedule, images and the number held out are from memory, T and λ from
  * notes on the paper; nothing says whether linear weights are per sample.

@@ -10,9 +10,10 @@
  * T = 2, λ = 1. `general` weighs the nets by their errors on 10,000 images held out of training. Images: random resized
  * crop to 224, flip; tested on the centre of 256.
  *
- * Rows: the targets on ResNet-50 and ResNet-18 (`linear`, the main row: 77.8 % and 73.1 % in the paper), and `minLogit`
- * on ResNet-50 with MobileNetV2 (78.2 % and 74.0 % after a longer training, whose length is not said here) and with its
- * half (77.7 % for ResNet-50). `dml` is what the paper compares with: ResNet-50 stays at 75.8 % there.
+ * Rows: the targets on ResNet-50 and ResNet-18 (`linear`, the main row: 77.8 % and 73.1 % in notes on the paper),
+ * and `minLogit` on ResNet-50 with MobileNetV2 (78.2 % and 74.0 % after a longer training, whose length is not said
+ * here) and with its half (77.7 % for ResNet-50). `dml` is what the paper compares with: ResNet-50 stays at 75.8 %
+ * there.
  *
  * Deviations: the authors' code is not public; T, λ, schedule and images held out are from notes and memory, and one
  * note claims T = 4 here. Which target the MobileNet rows had is not known. MobileNetV2 is torchvision's without

@@ -6,8 +6,9 @@
  * deno run --allow-read --allow-write=runs pipelines/okddip_cifar100.ts --row resnet32_network
  * ```
  *
- * 300 epochs with batch 128; SGD with Nesterov momentum 0.9 and weight decay 5e-4; the rate of 0.1 falls to a tenth after
- * epochs 150 and 225. T = 3, divergences ramp up over 80 epochs, targets are live. Images: zero pad 4, crop, flip.
+ * 300 epochs with batch 128; SGD with Nesterov momentum 0.9 and weight decay 5e-4; the rate of 0.1 falls to a tenth
+ * after epochs 150 and 225. T = 3, divergences ramp up over 80 epochs, targets are live. Images: zero pad 4, crop,
+ * flip.
  *
  * Rows: branches share stem and two stages; `…_network` has four nets of their own that share the projections alone.
  * The nets are those of FFSD's Table I, where OKDDip has 74.60 % with ResNet-32 and 75.31 % with WRN-16-2.

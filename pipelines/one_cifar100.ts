@@ -6,9 +6,10 @@
  * deno run --allow-read --allow-write=runs pipelines/one_cifar100.ts --row resnet32_leader
  * ```
  *
- * Branches share stem and two stages and own the third. 300 epochs with batch 128; SGD with momentum 0.9 (no Nesterov)
- * and weight decay 1e-4; the rate of 0.1 falls to a tenth after epochs 151 and 225, as the released counter does. T = 3,
- * divergences ramp up over 80 epochs. Images: zero pad 4, crop, flip, with the constants of CIFAR-10, as released.
+ * Branches share stem and two stages and own the third. 300 epochs with batch 128; SGD with momentum 0.9 (no
+ * Nesterov) and weight decay 1e-4; the rate of 0.1 falls to a tenth after epochs 151 and 225, as the released
+ * counter does. T = 3, divergences ramp up over 80 epochs. Images: zero pad 4, crop, flip, with the constants of
+ * CIFAR-10, as released.
  *
  * Rows: `resnet110` has the bottleneck blocks that the released code takes for every depth from 44 on. `wrn_16_2` and
  * `…_leader` are for FFSD's Table I, where ONE has 73.39 % with ResNet-32 and 74.84 % with WRN-16-2, and 73.98 % and

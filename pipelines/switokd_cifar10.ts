@@ -5,12 +5,12 @@
  * deno run --allow-read --allow-write=runs pipelines/switokd_cifar10.ts
  * ```
  *
- * Batch 128; SGD with momentum 0.9 (no Nesterov) and weight decay 5e-4 for both; the rate of 0.1 falls to a tenth at the
- * start of epochs 100, 150 and 200. τ = 1, seed 1. 299 epochs: the released loop counts from 1 to 299. Images: zero pad
- * 4, crop, flip.
+ * Batch 128; SGD with momentum 0.9 (no Nesterov) and weight decay 5e-4 for both; the rate of 0.1 falls to a tenth at
+ * the start of epochs 100, 150 and 200. τ = 1, seed 1. 299 epochs: the released loop counts from 1 to 299. Images:
+ * zero pad 4, crop, flip.
  *
- * Rows: `switokd` (student 92.50 %, teacher 94.76 % in the paper, mean of the best epochs of three runs), the paper's
- * criterion without the released code's second condition, and what the paper compares with.
+ * Rows: `switokd` (student 92.50 %, teacher 94.76 % in the figures of the repository, mean of the best epochs of
+ * three runs), the paper's criterion without the released code's second condition, and what the paper compares with.
  *
  * Deviations: the code of the paper's own runs of DML and KDCL is not released; here they have the same settings, and
  * KDCL the target `"minLogit"` and shared views.

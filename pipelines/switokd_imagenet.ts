@@ -5,14 +5,14 @@
  * deno run --allow-read --allow-write=runs pipelines/switokd_imagenet.ts
  * ```
  *
- * Reads the folder `imagenet` with `train/<wnid>/…` and `val/<wnid>/…`. 120 epochs with batch 512; SGD with momentum 0.9
- * (no Nesterov) and weight decay 1e-4; the rate of 0.1 falls to a tenth after epochs 30, 60 and 90. τ = 1, seed 1.
- * Images: random resized crop to 224, flip; tested on the centre of 256.
+ * Reads the folder `imagenet` with `train/<wnid>/…` and `val/<wnid>/…`. 120 epochs with batch 512; SGD with momentum
+ * 0.9 (no Nesterov) and weight decay 1e-4; the rate of 0.1 falls to a tenth after epochs 30, 60 and 90. τ = 1, seed
+ * 1. Images: random resized crop to 224, flip; tested on the centre of 256.
  *
  * Rows: `switokd` (student 71.75 % according to notes on the paper, 69.76 % alone), DML and the nets alone.
  *
- * Deviations: the release reads an LMDB copy of the images and starts the nets as torchvision does, whose classifier and
- * convolutions are the same rules here.
+ * Deviations: the release reads an LMDB copy of the images and starts the nets as torchvision does, whose classifier
+ * and convolutions are the same rules here.
  *
  * Source: Qian, Wang, Xiong, Wu, Zhang 2022, "Switchable Online Knowledge Distillation", section 4, and its released
  * code.

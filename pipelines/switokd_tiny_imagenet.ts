@@ -7,16 +7,17 @@
  * deno run --allow-read --allow-write=runs pipelines/switokd_tiny_imagenet.ts --row resnet20
  * ```
  *
- * Batch 128; SGD with momentum 0.9 (no Nesterov) and weight decay 5e-4 for both; the rate of 0.01 falls to a tenth at the
- * start of epochs 100, 140 and 180. All convolutions and linear layers start from N(0, 1 / fanIn²). τ = 1, seed 1. 199
- * epochs: the released loop counts from 1 to 199. Images: zero pad 4, crop, flip.
+ * Batch 128; SGD with momentum 0.9 (no Nesterov) and weight decay 5e-4 for both; the rate of 0.01 falls to a tenth
+ * at the start of epochs 100, 140 and 180. All convolutions and linear layers start from N(0, 1 / fanIn²). τ = 1,
+ * seed 1. 199 epochs: the released loop counts from 1 to 199. Images: zero pad 4, crop, flip.
  *
- * Rows: `switokd` (student 58.71 %, teacher 63.31 % in the paper, mean of the best epochs of three runs) and `resnet20`,
- * a WRN-16-2 as the teacher of a ResNet-20 (55.03 %, 57.41 %), each with what the paper compares with.
+ * Rows: `switokd` (student 58.71 %, teacher 63.31 % in the figures of the repository, mean of the best epochs of
+ * three runs) and `resnet20`, a WRN-16-2 as the teacher of a ResNet-20 (55.03 %, 57.41 %), each with what the paper
+ * compares with.
  *
- * Deviations: MobileNetV2 has no dropout in front of its classifier, as no net here has any. The code of the paper's own
- * runs of DML and KDCL is not released; here they have the same settings, and KDCL the target `"minLogit"` and shared
- * views.
+ * Deviations: MobileNetV2 has no dropout in front of its classifier, as no net here has any. The code of the paper's
+ * own runs of DML and KDCL is not released; here they have the same settings, and KDCL the target `"minLogit"` and
+ * shared views.
  *
  * Source: Qian, Wang, Xiong, Wu, Zhang 2022, "Switchable Online Knowledge Distillation", section 4, and its released
  * code.

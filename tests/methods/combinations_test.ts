@@ -179,7 +179,13 @@ Deno.test("combinations that make no sense are refused with a reason", () => {
       // @ts-expect-error: FFSD is for peers as it is
       () => online(ffsd()),
       SentenceError,
-      "choose a method that needs both, got peer, leader.",
+      "choose a method that needs both, got one that stands for mutual() and diversify()",
+    ],
+    [
+      () => online(switokd()),
+      SentenceError,
+      "Cannot say online(switokd()): online() puts peers in the places of teacher and student: choose a method that " +
+      "needs both, got one that stands for mutual() and switch().",
     ],
     [
       // @ts-expect-error: a net and its student are no peers
