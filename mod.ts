@@ -124,8 +124,13 @@ export function rowOf(rows: Rows | undefined, name: string | undefined, otherwis
   const known = Object.keys(rows ?? {});
   throw new UnknownNameError(
     `Cannot use --row: ${known.length === 0 ? "this program has no rows" : "the program has a row of that name"}, ` +
-      `got "${name}".${didYouMean(name, known)}${known.length === 0 ? "" : ` Known: ${known.join(", ")}.`}`,
+      `got "${name}".${didYouMean(name, known)}${listed(known)}`,
   );
+}
+
+function listed(rows: readonly string[]): string {
+  if (rows.length === 0) return "";
+  return rows.length > 25 ? ` --help lists all ${rows.length}.` : ` Known: ${rows.join(", ")}.`;
 }
 
 /**

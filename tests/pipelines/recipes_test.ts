@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { checkRecipe } from "../../cli/check_recipes/check.ts";
 import { readRecipes, type Recipe, type RecipeSentence, workOf } from "../../cli/check_recipes/recipes.ts";
 import {
@@ -13,9 +13,11 @@ import {
   resnet14,
   resnet20,
   resnet8,
+  rowOf,
   solo,
   synthetic,
   teacher,
+  UnknownNameError,
 } from "../../mod.ts";
 import { wasm } from "../../runtime/backend/wasm/wasm.ts";
 import { printGraph } from "../../runtime/compile/print.ts";
@@ -52,6 +54,15 @@ for (const { name, main, rows } of recipes) {
     assertEquals(Object.keys(terms), sentence.lower().terms.map((term) => term.name));
   });
 }
+
+Deno.test("rowOf() names the closest of many rows, and where all of them are", () => {
+  const { main, rows } = recipes.find(({ name }) => name === "sakd_cifar100")!;
+  assertThrows(
+    () => rowOf(rows, "at_resnet56_resnet2", main),
+    UnknownNameError,
+    'got "at_resnet56_resnet2". Did you mean "at_resnet56_resnet20"? --help lists all 102.',
+  );
+});
 
 Deno.test("no two rows of a recipe are the same", () => {
   for (const { name, rows } of recipes) {
