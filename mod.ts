@@ -62,6 +62,8 @@ export {
   runCase,
   type Tolerance,
 } from "./runtime/backend/suite.ts";
+export { checkMethod, type CheckMethodOptions } from "./runtime/check/check_method.ts";
+export { type MethodFinding, type MethodRule } from "./runtime/check/finding.ts";
 export { compile, type Compiled, type CompileOptions, parameterCount } from "./runtime/compile/compile.ts";
 export type { ParameterEntry } from "./runtime/compile/net.ts";
 export type { CompileInput, Plan, PlannedGroup, PlannedModule } from "./runtime/compile/resolve.ts";

@@ -26,6 +26,7 @@ import { type TrainOptions, trainSpec } from "./train.ts";
 import type { EnsembleOptions } from "./verbs/ensemble.ts";
 import type { EnsembleTarget } from "./verbs/ensemble_target.ts";
 import { freshRoles, orderedEdges, rolesOf, taken } from "./edges.ts";
+import { requireTerms } from "./verbs/loss.ts";
 import { type Views, withViews } from "./verbs/views.ts";
 
 /** What a pipeline is made of. */
@@ -195,12 +196,16 @@ class Built implements AnyPipeline {
   }
 
   loss(build: (site: Site) => readonly Term[]): Built {
-    const terms = build(siteOf(normalize(this)));
-    return this.#say("loss", { terms });
+    const site = siteOf(normalize(this));
+    const { archs } = this;
+    return this.#say("loss", { terms: requireTerms(build(site), { members: site.members, archs }) });
   }
 
   switch(...said: readonly unknown[]): Built {
     this.#once("switch");
+    if (this.spec.clauses.some(({ verb }) => verb === "branches")) {
+      refuse(SentenceError, "switch()", refusals.switchBranches);
+    }
     const named = (said[0] as { readonly pauses?: unknown } | undefined)?.pauses;
     const peers = this.spec.nets.filter(({ role }) => role === "peer").map(({ id }) => id);
     if (Array.isArray(named) && named.length > 0 && peers.length > 0) {

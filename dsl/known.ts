@@ -112,7 +112,9 @@ export type MayMutual<K extends Known> = K["size"] extends 1 ? Refused<typeof re
 export type MayPretrain<K extends Known> = "teacher" extends keyof K["taps"] ? Once<K, "pretrain">
   : Refused<typeof refusals.pretrainNobody>;
 /** Guard of `switch()`: on teacher and student, or on peers of which it names some. */
-export type MaySwitch<K extends Known, Paused extends string = never> = [Paused] extends [never] ? MayPauseTeacher<K>
+export type MaySwitch<K extends Known, Paused extends string = never> = "trunk" extends keyof K["taps"]
+  ? Refused<typeof refusals.switchBranches>
+  : [Paused] extends [never] ? MayPauseTeacher<K>
   : "peer" extends keyof K["taps"] ? Once<K, "switch">
   : MayPauseTeacher<K>;
 type MayPauseTeacher<K extends Known> = "teacher" extends keyof K["taps"]
@@ -143,6 +145,11 @@ export type Fits<K extends Known, N> = [Needs] extends [N] ? unknown
   : Refused<NoRole<MissingRole<K, N>>>;
 /** A method whose terms sit at spots, or the refusal of one that has none. */
 export type Routable<M extends Method> = [RoutesOf<M>] extends [never] ? Refused<typeof refusals.unroutable> : M;
+
+/** A method of a teacher and a student, or the refusal of one that needs other roles. */
+export type Distilling<M extends Method> = NeedsOf<M> extends { readonly teacher: unknown; readonly student: unknown }
+  ? M
+  : Refused<typeof refusals.notOnline>;
 
 type SpotSets<A extends readonly Arch[]> = { [I in keyof A]: (x: SpotsIn<A[I]>) => void }[number];
 /** Spots that all of a list of architectures have. */

@@ -51,14 +51,15 @@ export type Width = number | "classes";
 
 /**
  * Rule that fills a layer's weight before training: PyTorch's default; N(0, 2 / (k² · outputs)); N(0, 2 / fanIn);
- * N(0, std²); U(±gain · √(6 / (fanIn + fanOut))); zeros; one number; U(±√(6 / ((1 + slope²) fanIn))). The bias is PyTorch's default unless it says `bias: "zero"`;
- * `bias: { even }` adds a number to its elements 0, 2, ….
+ * N(0, 1 / fanIn²); N(0, std²); U(±gain · √(6 / (fanIn + fanOut))); zeros; one number; U(±√(6 / ((1 + slope²) fanIn))).
+ * The bias is PyTorch's default unless it says `bias: "zero"`; `bias: { even }` adds a number to its elements 0, 2, ….
  */
 export type Init =
   & (
     | { readonly rule: "default" }
     | { readonly rule: "heOut" }
     | { readonly rule: "heIn" }
+    | { readonly rule: "inverseFanIn" }
     | { readonly rule: "normal"; readonly std: number }
     | { readonly rule: "xavierUniform"; readonly gain: number }
     | { readonly rule: "zero" }

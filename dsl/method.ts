@@ -5,6 +5,7 @@
  */
 
 import type { LossGraph, Role, Trunk } from "./graph.ts";
+import { frozenJson, frozenOptions } from "./json.ts";
 import type { Clause, Json } from "./spec.ts";
 import type { NetRef } from "./value.ts";
 
@@ -69,7 +70,12 @@ export interface Method<N extends Needs = Needs, Routes extends string = string>
   lower(site: Site): Partial<LossGraph>;
 }
 
-/** Declares a method. Its `lower` must be pure: the same site gives the same graph. */
+/**
+ * Declares a method. Its `lower` must be pure: the same site gives the same graph. `checkMethod()` looks at it by the
+ * rules that the built-in methods keep.
+ *
+ * @throws {OptionError} If an option is not JSON.
+ */
 export function method<const N extends Needs, const Routes extends string = never>(
   name: string,
   options: { readonly [key: string]: Json },
@@ -85,10 +91,10 @@ export function method<const N extends Needs, const Routes extends string = neve
     kind: "method",
     name,
     version: shape.version ?? 1,
-    options: Object.freeze({ ...options }),
-    needs: Object.freeze({ ...shape.needs }),
+    options: frozenOptions(options, `${name}()`),
+    needs: frozenJson(shape.needs, `${name}()`) as unknown as typeof shape.needs,
     routes: Object.freeze([...(shape.routes ?? [])]),
-    ...(shape.clauses === undefined ? {} : { clauses: Object.freeze([...shape.clauses]) }),
+    ...(shape.clauses === undefined ? {} : { clauses: frozenJson(shape.clauses, `${name}()`) as unknown as Clause[] }),
     lower,
   });
 }

@@ -134,18 +134,33 @@ export interface Sentence<K extends Known> extends AnyPipeline {
    */
   pretrain(this: MayPretrain<K>, options?: PretrainOptions): Pipeline<Says<K, "pretrain">>;
   /**
-   * Adds terms of your own. They are built at once, as data, so say it after the verbs that add or rename nets.
+   * Adds terms of your own: objectives over what the nets compute, each with its learners and a weight.
    *
-   * @example
+   * `build` gets the site (the nets by role, with their spots, and who teaches whom) and returns terms. It is called at
+   * once and what it returns is recorded in the spec, so say it after the verbs that add or rename nets. A loss is one
+   * number, or one a sample, of the vocabulary (`logits`, `tap`, `embedding`, `kl`, `square`, `meanAll`, …); gradient
+   * reaches the learners and nothing else, through whatever is not in `stop()`. A weight is a number, a ramp over epochs,
+   * or the name of a measured value, which has to have something that measures it.
+   *
+   * Terms are all it can say. Modules beside the nets, pauses, watches, heads, an order of updates and kept tensors are
+   * said by a method of your own, in the same place: `.use(method("mine", {}, { needs: {} }, (site) => ({ terms, aux })))`.
+   *
+   * @throws {SentenceError} If a loss is no value, or neither one number nor one a sample; when lowered, if a term names a
+   * net that is not there.
+   * @throws {UnknownSpotError} If it taps a spot that the net lacks.
+   * @throws {OptionError} If a weight is no finite number, ramp or measured value.
+   *
+   * @example A peer whose maps follow another's, more so from epoch to epoch
    * ```ts
-   * import { cohort, logits, meanAll, square, stop, sub } from "./mod.ts";
-   * const pair = cohort("resnet8×2").loss(({ peers: [a, b] }) => [{
-   *   name: "peer1/mimic",
+   * import { attentionLoss, attentionMap, cohort, stop, tap } from "./mod.ts";
+   * const pair = cohort("resnet8×2").mutual().loss(({ peers: [a, b] }) => [{
+   *   name: "peer1/looks",
    *   learners: ["peer1"],
-   *   loss: meanAll(square(sub(logits(b!), stop(logits(a!))))),
-   *   weight: 0.1,
+   *   loss: attentionLoss(attentionMap(tap(b!, "layer2")), stop(attentionMap(tap(a!, "layer2")))),
+   *   weight: { ramp: "linear", to: 100, epochs: 5, from: 1 },
    * }]);
    * console.log(pair.lower().terms.map((term) => term.name));
+   * // ["peer0/ce", "peer0/dml", "peer1/ce", "peer1/dml", "peer1/looks"]
    * ```
    */
   loss(build: (site: Site) => readonly Term[]): Pipeline<Says<K, "loss">>;

@@ -35,11 +35,13 @@ export const refusals = {
   ensembleMeasure: "measureOn is an option of ensemble('general')",
   pretrainNobody: "pretrain() trains teachers first: start from teacher(...).student(...)",
   switchAlone: "switch() needs a teacher and a student: start from teacher(...).student(...)",
+  switchBranches: "switch() pauses nets of their own, and branches learn as one: start from cohort(...)",
   switchBeforeTeach: "switch() pauses nets that teach: say teach(...) first",
   switchAll: "switch() leaves at least one peer to be a student: name fewer of them",
   switchNobody: "switch() needs to know whom it pauses: name a net that teaches",
   classesDiffer: "class counts must agree: these nets are bound to different ones",
   unroutable: "this method has no spots to route: choose one that works at spots",
+  notOnline: "online() puts peers in the places of teacher and student: choose a method that needs both",
   mapAsLogits: "a map is no class scores: read logits(net) instead of tap(net, spot)",
   badSentence: "a cohort is a net and a number of members: write 'resnet32×3'",
 } as const;

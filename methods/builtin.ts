@@ -34,9 +34,10 @@ import { switokd } from "./switokd.ts";
 import { tfKd } from "./tf_kd.ts";
 import { vanilla } from "./vanilla.ts";
 import { vid } from "./vid.ts";
-import { sakdOver } from "./sakd_recorded.ts";
+import { onlineOver, sakdOver } from "./sakd_recorded.ts";
 
 const distillers = { at, cc, crd, dkd, fitnet, ft, nst, pkt, rkd, sp, vid };
+const online = onlineOver({ ...distillers, kd, reviewkd });
 
 /** Every method of this package by its name, for `parseSpec()`; a method of somebody else stands beside them. */
 export const builtinMethods: NonNullable<Values["methods"]> = Object.freeze({
@@ -55,8 +56,9 @@ export const builtinMethods: NonNullable<Values["methods"]> = Object.freeze({
   labelSmoothing,
   okddip,
   one,
+  online,
   reviewkd,
-  sakd: sakdOver(distillers),
+  sakd: sakdOver({ ...distillers, online }),
   switokd,
   tfKd,
   vanilla,

@@ -30,6 +30,7 @@ export { fsp, fspLoss, fspMatrix, type FspOptions } from "./fsp.ts";
 export { factorVector, ft, ftLoss, type FtOptions } from "./ft.ts";
 export { kd, type KdNeeds, type KdOptions } from "./kd.ts";
 export { okddip, okddipDefaults, type OkddipNeeds, type OkddipOptions } from "./okddip.ts";
+export { online, type OnlineNeeds } from "./online.ts";
 export { one, oneDefaults, type OneNeeds, type OneOptions } from "./one.ts";
 export {
   labelSmoothing,
@@ -42,7 +43,7 @@ export { pkt, pktLoss, type PktOptions } from "./pkt.ts";
 export { hclLoss, reviewkd, type ReviewkdNeeds, type ReviewkdOptions } from "./reviewkd.ts";
 export { rkd, rkdLoss, type RkdOptions } from "./rkd.ts";
 export { sakd, type SakdOptions } from "./sakd.ts";
-export { type RecordedSakd, sakdOver } from "./sakd_recorded.ts";
+export { type Distillers, onlineOver, type RecordedOnline, type RecordedSakd, sakdOver } from "./sakd_recorded.ts";
 export { sp, spLoss, type SpOptions } from "./sp.ts";
 export { tfKd, type TfKdNeeds, type TfKdOptions } from "./tf_kd.ts";
 export { switokd, type SwitokdNeeds, type SwitokdOptions } from "./switokd.ts";

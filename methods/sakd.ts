@@ -142,16 +142,20 @@ function lowerSakd(site: Site, distiller: Method, settings: Required<SakdOptions
     const scaled = random && typeof plain.weight === "number" && parts.some(({ pair }) => isSupervision(plain, pair));
     return scaled ? Object.freeze({ ...plain, weight: (plain.weight as number) * settings.gamma }) : plain;
   });
+  const taught = random ? [] : parts.flatMap((part) => part.agentTerms());
+  const agents = new Set(taught.flatMap(({ learners }) => learners));
+  const [first = [], ...later] = graph.phases ?? [];
   return {
     ...graph,
-    // The agent's terms come first, so that it updates first.
     terms: [
-      ...(random ? [] : parts.flatMap((part) => part.agentTerms())),
+      ...taught,
       ...own,
       ...parts.flatMap((part) => part.studentTerms()),
     ],
     aux: [...graph.aux ?? [], ...(random ? [] : parts.flatMap((part) => part.modules()))],
     watches: [...graph.watches ?? [], ...parts.flatMap((part) => part.watches())],
+    // The agent updates first, among the learners of other clauses too.
+    ...(random ? {} : { phases: [[...agents, ...first], ...later] }),
     ...(updated === undefined ? {} : { updates: graph.updates!.map((update) => updated.update(update)) }),
   };
 }

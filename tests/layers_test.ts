@@ -25,6 +25,10 @@ const ROOMS: Readonly<Record<string, Room>> = {
     rooms: ["dsl", "runtime/ir", "runtime/backend", "runtime/compile"],
     packages: "no jsr",
   },
+  "runtime/check": {
+    rooms: ["dsl", "runtime/ir", "runtime/backend", "runtime/compile", "runtime/train"],
+    packages: "no jsr",
+  },
   "methods": { rooms: ["dsl"], packages: "no jsr" },
   "datasets": { rooms: ["dsl"], packages: "no jsr" },
   "mod.ts": { rooms: BELOW, packages: "no jsr" },
@@ -134,6 +138,7 @@ const SOUND: Readonly<Record<string, string>> = {
     `import "../backend.ts"; new URL("./worker.ts", import.meta.url); import "npm:x@1";`,
   "runtime/compile/compile.ts": `import type {} from "../backend/backend.ts"; import "../ir/op.ts";`,
   "runtime/train/loop.ts": `import "../compile/compile.ts"; import "../backend/wasm/engine.ts"; import "node:util";`,
+  "runtime/check/check.ts": `import "../train/loop.ts"; import "../backend/wasm/engine.ts";`,
   "methods/dml.ts": `import "../dsl/value.ts";`,
   "datasets/digits.ts": `import "../dsl/value.ts";`,
   "mod.ts": `export * from "./dsl/arch.ts"; export * from "./runtime/mod.ts";`,

@@ -16,3 +16,4 @@ export * from "./shufflenet.ts";
 export * from "./summarize.ts";
 export * from "./vgg.ts";
 export * from "./wide_resnet.ts";
+export * from "./with_init.ts";

@@ -12,8 +12,8 @@ import { sizeOf } from "../ir/node.ts";
  * Values of one tensor before training. They depend on the seed and the tensor's full name only.
  *
  * `default`: U(±1/√fanIn), what PyTorch's convolution, linear layers and their biases draw (Kaiming uniform with
- * a = √5); `heOut`: N(0, 2 / (kH · kW · out)); `heIn`: N(0, 2 / fanIn); `normal`: N(0, std²); `xavierUniform`:
- * U(±gain √(6 / (fanIn + fanOut))); `heUniform`: U(±√(6 / ((1 + slope²) fanIn))); `one`, `zero` and `constant` are what
+ * a = √5); `heOut`: N(0, 2 / (kH · kW · out)); `heIn`: N(0, 2 / fanIn); `inverseFanIn`: N(0, 1 / fanIn²), as SwitOKD's code
+ * starts its MobileNets; `normal`: N(0, std²); `xavierUniform`: U(±gain √(6 / (fanIn + fanOut))); `heUniform`: U(±√(6 / ((1 + slope²) fanIn))); `one`, `zero` and `constant` are what
  * they say.
  */
 export function initialValues(entry: ParameterEntry, seed: number): Float32Array {
@@ -33,6 +33,8 @@ export function initialValues(entry: ParameterEntry, seed: number): Float32Array
       return fillNormal(values, random, Math.sqrt(2 / (shape[0]! * sizeOf(shape.slice(2)))));
     case "heIn":
       return fillNormal(values, random, Math.sqrt(2 / fanIn));
+    case "inverseFanIn":
+      return fillNormal(values, random, 1 / fanIn);
     case "default":
       return raised(fillUniform(values, random, 1 / Math.sqrt(fanIn)), "even" in init ? init.even : 0);
     case "xavierUniform": {

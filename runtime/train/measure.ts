@@ -24,7 +24,10 @@ export function unmeasured({ measures = [] }: LossGraph): Measured {
  *
  * @throws {SentenceError} If not.
  */
-export function requireMeasurable({ compiled }: Session, data: Pick<OpenDataset, "kind" | "validation">): void {
+export function requireMeasurable(
+  { compiled }: Pick<Session, "compiled">,
+  data: Pick<OpenDataset, "kind" | "validation">,
+): void {
   const { measures = [] } = compiled.plan.graph;
   const weights = Object.values(compiled.weights).flatMap((weight) =>
     typeof weight === "object" && "measured" in weight ? [weight.measured] : []

@@ -38,6 +38,7 @@ Deno.test("cl() on branches divides the trunk's gradients by their number, unles
   assertEquals(lowered({ rescale: false }).trunks, [trunk]);
   assertEquals(cohort(resnet8, 4).use(cl()).lower().trunks, undefined);
   assertGolden("cl", lowered({}));
+  assertGolden("cl_network", cohort(resnet8, 3).use(cl()).lower());
 });
 
 Deno.test("cl() with a leader of its own leaves that net out of the trunk and of the scale", () => {

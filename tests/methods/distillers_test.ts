@@ -30,7 +30,6 @@ import {
   vid,
 } from "../../methods/mod.ts";
 import { compileTiny, feed, inSession, type Sentence, tiny } from "../runtime/fixtures.ts";
-import { divergence, rows } from "./arithmetic.ts";
 import { assertGolden, learns, reach, siteWith } from "./fixtures.ts";
 
 interface Expected {
@@ -244,16 +243,6 @@ Deno.test("byot() gives every shallower spot an exit that learns from the last o
     SentenceError,
     "Cannot lower byot(): student needs a spot above its deepest, got resnet8 with 1. Choose a net with two spots.",
   );
-});
-
-Deno.test("byot()'s divergence is T² · KL from the net's class scores, computed by hand", async () => {
-  const compiled = compileTiny(solo(tiny).use(byot({ temperature: 2, weight: 0.5 })), { debug: true });
-  await inSession(compiled, async (session) => {
-    const { terms } = await session.step(feed(compiled, { rate: 0 }));
-    const [last, exit] = [await session.readStep("logits/student"), await session.readStep("logits/student_exit_1")];
-    const expected = 0.5 * 4 * divergence(rows(exit, 5), rows(last, 5), 2);
-    assert(Math.abs(terms["student/exit_1_kd"]! - expected) < 1e-11);
-  });
 });
 
 const remake = { at, sp, rkd, fitnet, pkt, nst, cc, vid, dkd, reviewkd } as const;

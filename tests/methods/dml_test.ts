@@ -15,6 +15,12 @@ Deno.test("dml() lowers by itself to what it lowers to in a sentence", () => {
   assertEquals(dml().lower(site).terms, terms);
 });
 
+Deno.test("dml() has its graph: all nets update from one forward", () => {
+  const graph = cohort([resnet8, resnet20]).use(dml()).lower();
+  assertEquals(graph.phases, [["peer0", "peer1"]]);
+  assertGolden("dml", graph);
+});
+
 Deno.test("dml() in sequence is the paper's algorithm", () => {
   const graph = cohort(resnet8, 2).use(dml({ order: "sequential" })).lower();
   assertEquals(graph.phases, [["peer0"], ["peer1"]]);

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { branches, cohort, OptionError, resnet32, SentenceError } from "../../dsl/mod.ts";
+import { branches, cohort, OptionError, resnet32, resnet8, SentenceError } from "../../dsl/mod.ts";
 import { ffl, type FflOptions } from "../../methods/mod.ts";
 import { compile, parameterCount } from "../../runtime/compile/compile.ts";
 import { tiny, train } from "../runtime/fixtures.ts";
@@ -55,6 +55,7 @@ Deno.test("ffl() has the published graph and sizes", () => {
   assertEquals(graph.aux[0]!.optimizer, { weightDecay: 1e-5 });
   assertEquals(graph.phases, [["trunk", "fusion"]]);
   assertGolden("ffl", graph);
+  assertGolden("ffl_network", cohort(resnet8, 2).use(ffl()).lower());
   const { spec: { nets }, archs } = sentence;
   const compiled = compile({ nets, archs, graph, classes: 100, shape: [3, 32, 32], batch: 2 }, train({ batch: 2 }));
   // The released code counts 832,920 and 16,228 parameters.

@@ -4,7 +4,7 @@ import { at, type AtOptions, sp } from "../../methods/mod.ts";
 import { compile } from "./compile.ts";
 
 const head = `import * as okd from "../dsl/mod.ts";
-import { at, fitnet, kd, labelSmoothing, reviewkd, sp } from "../methods/mod.ts";
+import { at, fitnet, kd, labelSmoothing, online, reviewkd, sp } from "../methods/mod.ts";
 const { cohort, mobilenet_v2, resnet20, resnet8, solo, teacher } = okd;
 declare function sakd<M extends okd.Method>(method: M & okd.Routable<M>): M;
 `;
@@ -15,6 +15,8 @@ const accepted: Readonly<Record<string, string>> = {
   "spots of two names": `teacher(resnet20).student(mobilenet_v2)
     .use(at({ at: [{ teacher: "layer3", student: "layer4" }, "layer1"] }));`,
   "routing over a distiller": `teacher(resnet20).student(resnet8).use(sakd(fitnet({ at: ["layer2"] })));`,
+  "a distiller between peers": `cohort([resnet20, resnet8]).mutual().use(online(at({ at: ["layer3"] })));`,
+  "routing between peers": `cohort(resnet8, 2).use(sakd(online(at())));`,
   "label smoothing of a net alone": `solo(resnet8).use(labelSmoothing({ smoothing: 0.2 }));`,
 };
 
@@ -28,6 +30,18 @@ const refused: Readonly<Record<string, readonly [program: string, sentence: stri
     "no spot 'layer4' in the student",
   ],
   "a distiller of peers": [`cohort(resnet8, 2).use(sp());`, "this method needs a teacher, and the sentence has none"],
+  "a distiller between peers at a spot they lack": [
+    `cohort(resnet8, 2).use(online(at({ at: ["layer9"] })));`,
+    "no spot 'layer9' in the peer",
+  ],
+  "a method of one role between peers": [
+    `cohort(resnet8, 2).use(online(labelSmoothing()));`,
+    "online() puts peers in the places of teacher and student: choose a method that needs both",
+  ],
+  "a distiller between peers of a teacher and a student": [
+    `teacher(resnet20).student(resnet8).use(online(at()));`,
+    "this method needs a peer, and the sentence has none",
+  ],
   "routing over a method without spots": [
     `teacher(resnet20).student(resnet8).use(sakd(reviewkd()));`,
     "this method has no spots to route: choose one that works at spots",

@@ -139,6 +139,11 @@ const refused: Readonly<Record<string, readonly [program: string, mistake: Mista
     MissingRoleError,
     "switch() needs a teacher and a student: start from teacher(...).student(...)",
   ],
+  "switch() of branches": [
+    `branches(resnet32, 3, { from: "layer2" }).switch({ pauses: ["peer0"] });`,
+    SentenceError,
+    "switch() pauses nets of their own, and branches learn as one: start from cohort(...)",
+  ],
   "switch() before teach()": [
     `topology({ t: resnet20, s: resnet8 }).switch("t");`,
     SentenceError,

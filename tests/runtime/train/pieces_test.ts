@@ -66,6 +66,7 @@ Deno.test("initialValues() has the bounds and moments of its rules", () => {
   expect(uniform, bound / Math.sqrt(3));
   assert(uniform.largest <= bound && uniform.largest > 0.999 * bound);
   expect(draw({ rule: "heOut" }), Math.sqrt(2 / (9 * 64)));
+  expect(draw({ rule: "inverseFanIn" }), 1 / fanIn);
   expect(draw({ rule: "normal", std: 0.01 }), 0.01);
   const xavier = draw({ rule: "xavierUniform", gain: Math.SQRT2 });
   const edge = Math.SQRT2 * Math.sqrt(6 / (fanIn + 64 * 9));
