@@ -28,7 +28,7 @@ const recipes = await readRecipes();
 const backend = wasm({ threads: 1 });
 
 /** Multiply-adds of an image above which no row is trained here; `deno task cohort check-recipes` trains all of them. */
-const most = 250e6;
+const most = 300e6;
 
 for (const { name, main, rows } of recipes) {
   Deno.test(`every row of ${name} explains itself, and says dataset and schedule`, () => {
@@ -46,7 +46,7 @@ for (const { name, main, rows } of recipes) {
     await assertGolden(name, `${said}\n${settings}${printGraph(main.lower())}${segmentsOf(main)}`);
   });
 
-  const [row, sentence] = cheapest(rows);
+  const [row, sentence] = cheapest(main, rows);
   if (workOf(sentence) > most) continue;
   Deno.test(`${name}, row ${row}, trains for two steps`, async () => {
     const { problem, terms } = await checkRecipe(sentence, { backend });
@@ -98,8 +98,12 @@ Deno.test("workOf() is the sum of all nets", () => {
   assertEquals(workOf(teacher(resnet20).student(resnet20).on(images)), 2 * one);
 });
 
-function cheapest(rows: Recipe["rows"]): readonly [name: string, sentence: RecipeSentence] {
-  return Object.entries(rows).reduce((best, row) => workOf(row[1]) < workOf(best[1]) ? row : best);
+/** The row of the smallest nets that says what the main sentence says. */
+function cheapest(main: RecipeSentence, rows: Recipe["rows"]): readonly [name: string, sentence: RecipeSentence] {
+  const verbs = ({ spec }: RecipeSentence): string =>
+    JSON.stringify(spec.clauses.map(({ verb, method }) => [verb, method]));
+  return Object.entries(rows).filter(([, row]) => verbs(row) === verbs(main))
+    .reduce((best, row) => workOf(row[1]) < workOf(best[1]) ? row : best);
 }
 
 /** What every part of a run does a step: its segments, each with how many updates of which kind. */
