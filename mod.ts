@@ -21,8 +21,9 @@ import type { Known } from "./dsl/known.ts";
 import { parseSpec, type Values } from "./dsl/parse_spec.ts";
 import type { AnyPipeline, Pipeline } from "./dsl/pipeline.ts";
 import { noNet } from "./dsl/refused.ts";
-import type { ScheduleSpec, TrainSpec } from "./dsl/spec.ts";
+import type { ScheduleSpec, Spec, TrainSpec } from "./dsl/spec.ts";
 import { trainSpec } from "./dsl/train.ts";
+import { pretrainScaled } from "./dsl/verbs/pretrain.ts";
 import {
   cifar10,
   cifar100,
@@ -125,8 +126,13 @@ export function rowOf(rows: Rows | undefined, name: string | undefined, otherwis
   const known = Object.keys(rows ?? {});
   throw new UnknownNameError(
     `Cannot use --row: ${known.length === 0 ? "this program has no rows" : "the program has a row of that name"}, ` +
-      `got "${name}".${didYouMean(name, known)}${known.length === 0 ? "" : ` Known: ${known.join(", ")}.`}`,
+      `got "${name}".${didYouMean(name, known)}${listed(known)}`,
   );
+}
+
+function listed(rows: readonly string[]): string {
+  if (rows.length === 0) return "";
+  return rows.length > 25 ? ` --help lists all ${rows.length}.` : ` Known: ${rows.join(", ")}.`;
 }
 
 /**
@@ -168,7 +174,8 @@ export type Rebinding = Partial<
  * - `dataset`: a name or a path; whatever class counts the sentence was bound to are released.
  * - `limit`: the first images of the training set, classes balanced; the held-out images stay.
  * - `epochs`: milestones of the learning rate keep their place in the run (after half and three quarters, unless the
- *   sentence has others); warm-ups, which are counted in epochs, stay as they are.
+ *   sentence has others); warm-ups, which are counted in epochs, stay as they are. `pretrain()` is made longer or shorter
+ *   in the same way, stages that methods have are not.
  * - `batch`, `seed`: that number. The learning rate does not follow the batch.
  *
  * @throws {UnknownNameError} If there is no such net or dataset.
@@ -198,7 +205,8 @@ export function rebind(pipeline: AnyPipeline, flags: Rebinding = {}): Pipeline<K
       return pipeline.methods.find((said) => said.name === name && equalJson(said.options, options))!;
     }]),
   );
-  const bound = parseSpec({ ...sentence, nets }, { methods, archs });
+  const clauses = clausesOf(pipeline.spec, flags.epochs);
+  const bound = parseSpec({ ...sentence, clauses, nets }, { methods, archs });
   const data = datasetOf(pipeline.dataset, flags);
   const on = data === undefined ? bound : bound.on(data) as unknown as Pipeline<Known>;
   const settings = settingsOf(train, flags);
@@ -261,6 +269,13 @@ function downloaded({ kind, name, options }: Dataset): Dataset {
   }
   const make = fetching[kind as keyof typeof fetching];
   return again((settings) => make({ ...settings, download: true }))(options);
+}
+
+function clausesOf({ clauses, train }: Spec, epochs: number | undefined): Spec["clauses"] {
+  if (epochs === undefined || train === undefined) return clauses;
+  return clauses.map((clause) =>
+    clause.verb === "pretrain" ? { ...clause, options: pretrainScaled(clause.options, epochs / train.epochs) } : clause
+  );
 }
 
 function settingsOf(said: TrainSpec | undefined, flags: Rebinding): TrainSpec | undefined {

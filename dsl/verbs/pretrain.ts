@@ -10,7 +10,7 @@ import { frozenJson } from "../json.ts";
 import { supervision } from "../losses.ts";
 import type { Site } from "../method.ts";
 import { refusals } from "../refused.ts";
-import type { OptimizerSpec, ScheduleSpec } from "../spec.ts";
+import type { Clause, OptimizerSpec, ScheduleSpec } from "../spec.ts";
 import { type TrainOptions, trainSpec } from "../train.ts";
 
 /** Options of `pretrain()`; what is not said is that of `train()`, but for the schedule, which follows the epochs. */
@@ -34,6 +34,18 @@ export function pretrainOptions({ epochs = 240, optimizer, schedule }: PretrainO
     ...(schedule === undefined ? {} : { schedule }),
   });
   return frozenJson({ epochs, optimizer, schedule: said.schedule }, "pretrain()") as unknown as PretrainSpec;
+}
+
+/** What `pretrain()` recorded, with so many times the epochs; milestones keep their place. */
+export function pretrainScaled(said: Clause["options"], factor: number): Clause["options"] {
+  const { epochs = 240, schedule, ...rest } = said as PretrainOptions;
+  const scaled = (before: number): number => Math.max(1, Math.ceil(Number((before * factor).toPrecision(12))));
+  const milestones = schedule?.milestones?.map(scaled);
+  return frozenJson({
+    ...rest,
+    epochs: scaled(epochs),
+    schedule: milestones === undefined ? schedule : { ...schedule, milestones: [...new Set(milestones)] },
+  }, "pretrain()") as Clause["options"];
 }
 
 /**

@@ -5,6 +5,9 @@
  * 5e-4; the rate of 0.05, and 0.01 for students that are a MobileNetV2 or a ShuffleNet, falls to a tenth after epochs
  * 150, 180 and 210. Images: zero pad 4, crop, flip.
  *
+ * A run writes the teacher's weights beside the student's: the next one with the same teacher takes them from
+ * `--weights teacher=runs/NAME/teacher.safetensors` and does not train it again.
+ *
  * Source: Tian, Krishnan, Isola 2020, "Contrastive Representation Distillation", section 4, and its released benchmark
  * (RepDistiller), which mdistiller and SAKD follow.
  *

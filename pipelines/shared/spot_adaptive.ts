@@ -5,8 +5,8 @@
  * says at the chosen spots, and T² · KL at T = 4 of the class scores where those are chosen; policy and connectors have
  * half the rate of the student and weight decay 1e-3.
  *
- * Source: Song, Chen, Ye, Song 2022, "Spot-adaptive Knowledge Distillation", configurations of the released code. Its
- * loader trains teachers with batch 64 even where two students with NST have 32; here both have 32.
+ * Source: Song, Chen, Ye, Song 2022, "Spot-adaptive Knowledge Distillation", configurations of the released code.
+ * Deviation: two students with NST have 32 images a step, and so have their teachers here, which have 64 there.
  *
  * @module
  */

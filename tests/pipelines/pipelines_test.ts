@@ -11,6 +11,13 @@ async function load(file: string): Promise<AnyPipeline> {
   return (await import(new URL(file, FOLDER).href)).default;
 }
 
+/** Methods with a teacher that rests, or none, whose recipes are on CIFAR-100. */
+const offline = `ab at byot cc crd dkd fitnet fsp ft kd label_smoothing nst pkt reviewkd rkd sakd sp tf_kd vanilla vid`;
+
+Deno.test("there is a pipeline of every offline method on CIFAR-100", () => {
+  for (const name of offline.split(" ")) assert(FILES.includes(`${name}_cifar100.ts`), name);
+});
+
 Deno.test("there is a pipeline of every method, and of FFSD on every built-in dataset", () => {
   for (const name of ["ffsd_cifar100", "ffsd_fashion_mnist", "ffsd_digits", "dml_cifar100", "kd_cifar100"]) {
     assert(FILES.includes(`${name}.ts`), name);

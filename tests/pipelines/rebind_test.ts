@@ -20,7 +20,7 @@ import {
   withClasses,
   withLimit,
 } from "../../mod.ts";
-import type { AnyPipeline } from "../../mod.ts";
+import type { AnyPipeline, PretrainOptions } from "../../mod.ts";
 
 const SENTENCES: Readonly<Record<string, AnyPipeline>> = {
   "a cohort": cohort("resnet8×3").leader().fuse().selfDistill().on(digits()).train({ epochs: 8 }),
@@ -69,6 +69,17 @@ Deno.test("rebind() keeps the place of milestones when the number of epochs chan
   assertEquals(milestones(own, 30), [14, 20, 25]);
   assertEquals(milestones(own, 1), [1]);
   assertEquals(rebind(own, { epochs: 30 }).spec.train?.schedule.warmup, 5);
+});
+
+Deno.test("rebind() keeps the share of epochs that teachers are trained for", () => {
+  const pretrained = (options: PretrainOptions, epochs: number) => {
+    const sentence = teacher(resnet8).student(resnet8).pretrain(options).train({ epochs: 240 });
+    return rebind(sentence, { epochs }).lower().stages?.map(({ epochs, schedule }) => [epochs, schedule?.milestones]);
+  };
+  const schedule = { milestones: [150, 180, 210] };
+  assertEquals(pretrained({ epochs: 240, schedule }, 24), [[24, [15, 18, 21]]]);
+  assertEquals(pretrained({ epochs: 120 }, 24), [[12, [6, 9]]]);
+  assertEquals(pretrained({ epochs: 240, schedule }, 1), [[1, [1]]]);
 });
 
 Deno.test("rebind() changes batch and seed and nothing else of the schedule", () => {
