@@ -13,7 +13,7 @@ import { train, type Trainable } from "../runtime/train/train.ts";
 import { TimeLeft } from "./bench/time_left.ts";
 import { archNamed, listOf, requirePositive } from "./bench/words.ts";
 import type { CommandContext } from "./command.ts";
-import { contestant, contestantNames } from "./compare/contestants.ts";
+import { contestant, contestantNames, pretrained } from "./compare/contestants.ts";
 import { comparisonBars, comparisonCsv, comparisonTable, resultOf, rowsOf, type RunResult } from "./compare/results.ts";
 import { barChart } from "./ui/bars.ts";
 import { duration } from "./ui/format.ts";
@@ -112,6 +112,9 @@ async function show(
   );
   console.log(comparisonTable(rows));
   console.log("* the best epoch of each run, chosen on these same images");
+  if (rows.some(({ method }) => pretrained.includes(method))) {
+    console.log("A frozen teacher was trained first, for as many epochs; that time is not in the column.");
+  }
   const title = `Top-1 after ${options.epochs} epochs on ${options.dataset}`;
   const csv = await folder.write("table.csv", comparisonCsv(rows));
   const svg = await folder.write("table.svg", barChart(title, comparisonBars(rows)));

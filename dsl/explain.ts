@@ -5,7 +5,7 @@
  */
 
 import { SentenceError } from "./errors.ts";
-import type { InitialStage, LossGraph, Term, Trunk, Weight } from "./graph.ts";
+import { type InitialStage, learnersOf, type LossGraph, type Term, type Trunk, type Weight } from "./graph.ts";
 import { equalJson } from "./json.ts";
 import { lower } from "./lower.ts";
 import { normalize, type Normalized } from "./normalize.ts";
@@ -162,8 +162,8 @@ function stageSection({ name, epochs, graph, optimizer, schedule }: InitialStage
 
 /** Nets that no term teaches, in no stage: they are useless without weights. */
 function unlearned({ nets }: Spec, graph: LossGraph): readonly Row[] {
-  const terms = [graph, ...(graph.stages ?? []).map((stage) => stage.graph)].flatMap((part) => part.terms);
-  const taught = new Set(terms.flatMap(({ learners }) => learners));
+  const graphs = [graph, ...(graph.stages ?? []).map((stage) => stage.graph)];
+  const taught = new Set(graphs.flatMap((part) => [...learnersOf(part)]));
   return nets.filter(({ id }) => !taught.has(id)).map(({ id, role }): Row => [
     id,
     `learns nothing here: give --weights ${id}=FILE${role === "teacher" ? " or say pretrain()" : ""}`,

@@ -207,6 +207,17 @@ export interface LossGraph {
   readonly updates?: readonly StateUpdate[];
 }
 
+/**
+ * Groups and nets that learn in a graph, without its stages: whom terms name, the net behind a further optimizer, and the
+ * branches of a trunk that learns.
+ */
+export function learnersOf({ terms, trunks = [], groups = [] }: LossGraph): ReadonlySet<string> {
+  const named = terms.flatMap(({ learners }) => learners);
+  const behind = groups.filter(({ id }) => named.includes(id)).map(({ of }) => of);
+  const learning = new Set([...named, ...behind]);
+  return new Set([...learning, ...trunks.filter(({ id }) => learning.has(id)).flatMap(({ nets }) => nets)]);
+}
+
 /** A loss graph with nothing in it. */
 export const emptyGraph: LossGraph = Object.freeze({
   version: 1,

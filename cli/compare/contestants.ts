@@ -4,7 +4,23 @@
  * @module
  */
 import { didYouMean, OptionError, SentenceError } from "../../dsl/errors.ts";
-import { type AnyPipeline, type Arch, cohort, ffsd, kd, solo, teacher } from "../../mod.ts";
+import {
+  type AnyPipeline,
+  type Arch,
+  at,
+  branches,
+  cohort,
+  ffl,
+  ffsd,
+  kd,
+  kdcl,
+  okddip,
+  one,
+  sakd,
+  solo,
+  switokd,
+  teacher,
+} from "../../mod.ts";
 
 /** What the sentences are made of. */
 export interface Contest {
@@ -19,10 +35,20 @@ export interface Contest {
 /** Sentences by the name of their method; each has the number of nets that its paper compares. */
 const contestants = {
   vanilla: ({ net }) => solo(net),
-  kd: ({ net, teacher: large }) => teacher(large).student(net).use(kd()),
+  kd: ({ net, teacher: large, epochs }) => teacher(large).student(net).pretrain({ epochs }).use(kd()),
+  at: ({ net, teacher: large, epochs }) => teacher(large).student(net).pretrain({ epochs }).use(at()),
+  sakd: ({ net, teacher: large, epochs }) => teacher(large).student(net).pretrain({ epochs }).use(sakd(at())),
   dml: ({ net }) => cohort(net, 2).mutual(),
+  kdcl: ({ net }) => cohort(net, 2).views("each").use(kdcl()),
+  one: ({ net }) => branches(net, 3, { from: partingSpot(net) }).use(one()),
+  okddip: ({ net }) => branches(net, 4, { from: partingSpot(net) }).leader().use(okddip()),
+  ffl: ({ net }) => branches(net, 2, { from: partingSpot(net) }).use(ffl()),
   ffsd: ({ net }) => cohort(net, 3).leader().use(ffsd()),
+  switokd: ({ net, teacher: large }) => teacher(large).student(net).use(switokd()),
 } satisfies Record<string, (contest: Contest) => AnyPipeline>;
+
+/** Methods whose teacher is trained before. */
+export const pretrained: readonly string[] = ["kd", "at", "sakd"];
 
 /** Names of the methods that can be compared, in the order of the list. */
 export const contestantNames: readonly string[] = Object.keys(contestants);

@@ -40,7 +40,7 @@ export interface Row {
   readonly seconds: readonly number[];
 }
 
-/** What a finished run says; the ensemble of the peers is a member of its own. */
+/** What a finished run says; the mean of the nets' logits is a member of its own. */
 export function resultOf(
   method: string,
   seed: number,
@@ -57,7 +57,7 @@ export function resultOf(
   const together = history.flatMap((record) => record.metrics.ensemble?.top1 ?? []);
   const ensemble = together.length === 0
     ? []
-    : [{ member: "mean of peers", last: together.at(-1)!, best: Math.max(...together) }];
+    : [{ member: "mean logits", last: together.at(-1)!, best: Math.max(...together) }];
   const seconds = history.reduce((sum, record) => sum + record.seconds.train + record.seconds.evaluate, 0);
   return { method, seed, members: [...members, ...ensemble], secondsPerEpoch: seconds / history.length };
 }

@@ -5,7 +5,7 @@
  */
 
 import { CheckpointError } from "../../dsl/errors.ts";
-import type { InitialStage, LossGraph } from "../../dsl/graph.ts";
+import { type InitialStage, learnersOf } from "../../dsl/graph.ts";
 import type { TrainSpec } from "../../dsl/spec.ts";
 import { compile, type Compiled } from "../compile/compile.ts";
 import type { CompileInput } from "../compile/resolve.ts";
@@ -51,11 +51,6 @@ export function stageTrain({ epochs, optimizer, schedule, graph }: InitialStage,
     schedule: { milestones: [], gamma: 1, warmup: 0, ...schedule },
     groups: Object.fromEntries(Object.entries(train.groups).filter(([group]) => learners.has(group))),
   });
-}
-
-/** Groups that learn in a graph, without its stages. */
-export function learnersOf({ terms }: LossGraph): ReadonlySet<string> {
-  return new Set(terms.flatMap((term) => term.learners));
 }
 
 /** Position of the part that a snapshot was taken in; 0 without one. @throws {CheckpointError} If there is none. */

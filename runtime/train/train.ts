@@ -7,7 +7,7 @@
 import type { Arch } from "../../dsl/arch.ts";
 import { type Batch, type Dataset, imagesPerEpoch, type LoadContext, type OpenDataset } from "../../dsl/data.ts";
 import { BackendError, ClassCountError, SentenceError } from "../../dsl/errors.ts";
-import type { LossGraph } from "../../dsl/graph.ts";
+import { learnersOf, type LossGraph } from "../../dsl/graph.ts";
 import type { Spec, TrainSpec } from "../../dsl/spec.ts";
 import { trainSpec } from "../../dsl/train.ts";
 import type { Backend, BackendName } from "../backend/backend.ts";
@@ -17,7 +17,7 @@ import type { CompileInput } from "../compile/resolve.ts";
 import { type EpochRecord, evaluate as measure, factsOf, fit, type FitEvent, type FitResult } from "./fit.ts";
 import { requireMeasurable } from "./measure.ts";
 import type { Metrics } from "./metrics.ts";
-import { lasting, learnersOf, type NamedTensors, partOf, partsOf, stageOf } from "./parts.ts";
+import { lasting, type NamedTensors, partOf, partsOf, stageOf } from "./parts.ts";
 import { RunFolder } from "./run_folder.ts";
 import { encodeTensors, type NamedTensor } from "./safetensors.ts";
 import { Session } from "./session.ts";

@@ -105,7 +105,7 @@ for (const entry of entries) {
 Deno.test("backendSuite() covers every primitive and effect, and names each case once", () => {
   const found = new Set(cases.flatMap((subject) => subject.primitives));
   const all = "elementwise sum reduceMax matmul conv2d conv2dInput conv2dFilter averagePool averagePoolInput maxPool " +
-    "maxPoolInput batchStats batchNorm batchNormSums batchNormInput oneHot kthSmallest weigh gatherDot gatherSum concat slice padAxis reshape " +
+    "maxPoolInput batchStats batchNorm batchNormSums batchNormInput oneHot kthSmallest weigh gatherDot gatherSum compact expand concat slice padAxis reshape " +
     "permute assign sgd adam gate";
   assertEquals([...found].sort(), all.split(" ").sort());
   const names = cases.map((subject) => `${subject.topic}: ${subject.name}`);

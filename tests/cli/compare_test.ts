@@ -70,7 +70,7 @@ Deno.test("resultOf() takes the last and the best epoch of members and of the me
     seed: 1,
     members: [
       { member: "peer0", net: "resnet8", last: 0.6, best: 0.7 },
-      { member: "mean of peers", last: 0.8, best: 0.9 },
+      { member: "mean logits", last: 0.8, best: 0.9 },
     ],
     secondsPerEpoch: 2.5,
   });
@@ -104,7 +104,7 @@ Deno.test("compare trains, prints one table and writes CSV, SVG and runs", async
       "vanilla,student,resnet8,2",
       "dml,peer0,resnet8,2",
       "dml,peer1,resnet8,2",
-      "dml,mean of peers,,2",
+      "dml,mean logits,,2",
       "",
     ]);
     assertStringIncludes(await Deno.readTextFile(`${folder}/runs/${made}/table.svg`), "dml: peer0");

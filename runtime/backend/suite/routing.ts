@@ -86,6 +86,10 @@ function related(batch: number): Case {
   const unit = sketch.elementwise(call("div", input(0), input(1)), [gram, norm]);
   sketch.output("total", sketch.sum(sketch.elementwise(product, [unit, unit]), [0, 1]));
   sketch.output("largest", sketch.reduceMax(gram, [0, 1]));
+  // A matrix of all places that samples may have.
+  const weights = sketch.parameter("weights", [batch, batch]);
+  const weighted = sketch.elementwise(product, [unit, weights]);
+  sketch.output("weighted", sketch.sum(weighted, [0, 1]));
   const gradient = sketch.matmul(unit, near);
   sketch.segment("back").output("gradient", sketch.expand(gradient, mask));
   const name = `relations of all pairs, B = ${batch}`;

@@ -25,7 +25,10 @@ type Kernel<P extends Computing> = (call: Call<P>, inputs: readonly Tensor[]) =>
 
 /** The table of all primitives. */
 export const kernels: { readonly [P in Computing]: Kernel<P> } = {
-  elementwise: ({ tf, list, shape }, inputs) => runInstructions(tf, list, inputs, insideShape(shape)),
+  elementwise: ({ tf, list, shape }, inputs) => {
+    const present = insideShape(shape);
+    return runInstructions(tf, list, inputs.map((x) => cut(tf, x, present)), present);
+  },
   sum: ({ tf, attrs }, [x]) => tf.sum(x!, axesOf(x!, attrs.axes), true),
   reduceMax: ({ tf, attrs }, [x]) => tf.max(x!, axesOf(x!, attrs.axes), true),
   matmul: ({ tf, attrs }, [a, b]) => tf.matMul(a!, b!, attrs.transposeA, attrs.transposeB),
@@ -60,6 +63,12 @@ export const kernels: { readonly [P in Computing]: Kernel<P> } = {
   compact: ({ tf }, [x, mask]) => compact(tf, x!, mask!),
   expand: ({ tf }, [x, mask]) => expand(tf, x!, mask!),
 };
+
+/** What of a tensor belongs to samples that are present: one without a batch axis has numbers for all that may be. */
+function cut(tf: Tf, x: Tensor, present: readonly number[]): Tensor {
+  const size = x.shape.map((length, axis) => Math.min(length, present[axis]!));
+  return size.some((length, axis) => length < x.shape[axis]!) ? tf.slice(x, size.map(() => 0), size) : x;
+}
 
 function axesOf(x: Tensor, axes: readonly number[]): number[] {
   return axes.map((axis) => insideAxis(axis, x.shape.length));
