@@ -21,8 +21,9 @@ import type { Known } from "./dsl/known.ts";
 import { parseSpec, type Values } from "./dsl/parse_spec.ts";
 import type { AnyPipeline, Pipeline } from "./dsl/pipeline.ts";
 import { noNet } from "./dsl/refused.ts";
-import type { ScheduleSpec, TrainSpec } from "./dsl/spec.ts";
+import type { Clause, ScheduleSpec, TrainSpec } from "./dsl/spec.ts";
 import { trainSpec } from "./dsl/train.ts";
+import type { PretrainSpec } from "./dsl/verbs/pretrain.ts";
 import {
   cifar10,
   cifar100,
@@ -78,18 +79,17 @@ export type {
 export type { EpochRecord, FitEvent } from "./runtime/train/fit.ts";
 export { flagHelp, parseFlags, type RunFlags } from "./runtime/train/flags.ts";
 export type { Accuracy, Metrics } from "./runtime/train/metrics.ts";
+export { deployed, weightsOf } from "./runtime/train/run_files.ts";
 export { decodeTensors, encodeTensors, type NamedTensor, type TensorFile } from "./runtime/train/safetensors.ts";
 export { decodeSnapshot, encodeSnapshot, type Position, type Snapshot } from "./runtime/train/snapshot.ts";
 export {
   type Best,
-  deployed,
   evaluate,
   train,
   type Trainable,
   type TrainEvent,
   type TrainResult,
   type TrainRunOptions,
-  weightsOf,
 } from "./runtime/train/train.ts";
 
 /** Options of {@linkcode run}. */
@@ -166,7 +166,8 @@ export type Rebinding = Partial<
  * - `dataset`: a name or a path; whatever class counts the sentence was bound to are released.
  * - `limit`: the first images of the training set, classes balanced; the held-out images stay.
  * - `epochs`: milestones of the learning rate keep their place in the run (after half and three quarters, unless the
- *   sentence has others); warm-ups, which are counted in epochs, stay as they are.
+ *   sentence has others); `pretrain()` gets longer or shorter in proportion to a `train()` that was said. Warm-ups,
+ *   which are counted in epochs, and stages that belong to a method stay as they are.
  * - `batch`, `seed`: that number. The learning rate does not follow the batch.
  *
  * @throws {UnknownNameError} If there is no such net or dataset.
@@ -196,7 +197,8 @@ export function rebind(pipeline: AnyPipeline, flags: Rebinding = {}): Pipeline<K
       return pipeline.methods.find((said) => said.name === name && equalJson(said.options, options))!;
     }]),
   );
-  const bound = parseSpec({ ...sentence, nets }, { methods, archs });
+  const clauses = sentence.clauses.map((clause) => stretched(clause, train, flags));
+  const bound = parseSpec({ ...sentence, nets, clauses }, { methods, archs });
   const data = datasetOf(pipeline.dataset, flags);
   const on = data === undefined ? bound : bound.on(data) as unknown as Pipeline<Known>;
   const settings = settingsOf(train, flags);
@@ -273,7 +275,15 @@ function settingsOf(said: TrainSpec | undefined, flags: Rebinding): TrainSpec | 
   });
 }
 
-function rescaled({ schedule, epochs: before }: TrainSpec, epochs: number): ScheduleSpec {
+/** A `pretrain()` that takes the same share of a longer or shorter run. */
+function stretched(clause: Clause, train: TrainSpec | undefined, { epochs }: Rebinding): Clause {
+  if (clause.verb !== "pretrain" || train === undefined || epochs === undefined) return clause;
+  const said = clause.options as unknown as PretrainSpec;
+  const own = Math.max(1, Math.round(said.epochs * epochs / train.epochs));
+  return { ...clause, options: { ...clause.options, epochs: own, schedule: { ...rescaled(said, own) } } };
+}
+
+function rescaled({ schedule, epochs: before }: Pick<TrainSpec, "schedule" | "epochs">, epochs: number): ScheduleSpec {
   const usual = (count: number) => trainSpec({ epochs: count }).schedule.milestones;
   const milestones = equalJson(schedule.milestones, usual(before))
     ? usual(epochs)
