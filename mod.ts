@@ -23,7 +23,7 @@ import type { AnyPipeline, Pipeline } from "./dsl/pipeline.ts";
 import { noNet } from "./dsl/refused.ts";
 import type { Clause, ScheduleSpec, TrainSpec } from "./dsl/spec.ts";
 import { trainSpec } from "./dsl/train.ts";
-import type { PretrainSpec } from "./dsl/verbs/pretrain.ts";
+import { type PretrainOptions, pretrainOptions } from "./dsl/verbs/pretrain.ts";
 import {
   cifar10,
   cifar100,
@@ -278,9 +278,10 @@ function settingsOf(said: TrainSpec | undefined, flags: Rebinding): TrainSpec | 
 /** A `pretrain()` that takes the same share of a longer or shorter run. */
 function stretched(clause: Clause, train: TrainSpec | undefined, { epochs }: Rebinding): Clause {
   if (clause.verb !== "pretrain" || train === undefined || epochs === undefined) return clause;
-  const said = clause.options as unknown as PretrainSpec;
+  const said = pretrainOptions(clause.options as PretrainOptions);
   const own = Math.max(1, Math.round(said.epochs * epochs / train.epochs));
-  return { ...clause, options: { ...clause.options, epochs: own, schedule: { ...rescaled(said, own) } } };
+  const schedule = clause.options["schedule"] === undefined ? {} : { schedule: { ...rescaled(said, own) } };
+  return { ...clause, options: { ...clause.options, epochs: own, ...schedule } };
 }
 
 function rescaled({ schedule, epochs: before }: Pick<TrainSpec, "schedule" | "epochs">, epochs: number): ScheduleSpec {

@@ -7,6 +7,7 @@ import {
   explain,
   fashionMnist,
   ffsd,
+  lower,
   OptionError,
   parseSpec,
   rebind,
@@ -69,6 +70,18 @@ Deno.test("rebind() keeps the place of milestones when the number of epochs chan
   assertEquals(milestones(own, 30), [14, 20, 25]);
   assertEquals(milestones(own, 1), [1]);
   assertEquals(rebind(own, { epochs: 30 }).spec.train?.schedule.warmup, 5);
+});
+
+Deno.test("rebind() gives pretrain() the same share of a run, and leaves it alone where nobody said how long that is", () => {
+  const said = teacher(resnet8).student(resnet8).pretrain({ epochs: 150 });
+  const stage = (sentence: AnyPipeline): unknown[] =>
+    lower(sentence).stages!.map(({ epochs, schedule }) => [epochs, schedule?.milestones]);
+  assertEquals(stage(rebind(said.train({ epochs: 300 }), { epochs: 20 })), [[10, [5, 8]]]);
+  assertEquals(stage(rebind(said.train({ epochs: 300 }), { epochs: 1 })), [[1, [1]]]);
+  assertEquals(stage(rebind(said.train({ epochs: 300 }), { seed: 2 })), [[150, [75, 113]]]);
+  assertEquals(stage(rebind(said, { epochs: 20 })), [[150, [75, 113]]]);
+  const parts = teacher(resnet8).student(resnet8).pretrain({ epochs: 100, schedule: { milestones: [60, 90] } });
+  assertEquals(stage(rebind(parts.train({ epochs: 100 }), { epochs: 10 })), [[10, [6, 9]]]);
 });
 
 Deno.test("rebind() changes batch and seed and nothing else of the schedule", () => {
