@@ -185,7 +185,8 @@ class Comparison {
     const step = await this.#step(session, k);
     const listed = k + this.#initial;
     this.#terms(listed, count, k, this.#replay.terms(step), step);
-    this.#decisions(step, k, this.#trace.iterations[listed]!.decisions, this.#rules.terms(k, count));
+    const { decisions = this.#trace.iterations[listed]!.decisions } = this.#recorded(listed);
+    this.#decisions(step, k, decisions, this.#rules.terms(k, count));
     for (const name of this.#replay.tensors ?? []) {
       const values = Float64Array.from(step.values(`watch/${name}`));
       this.#compareScores(`iteration ${k + 1} ${name}`, `it${k}/${name}`, values, this.#rules.logits(k));
@@ -212,10 +213,15 @@ class Comparison {
     }
   }
 
+  /** A listed iteration; on a float64 backend as the float64 run had it. */
+  #recorded(listed: number): RecordedIteration {
+    const double = this.#backend.precision === "float64" ? this.#trace.iterations_f64 : undefined;
+    return (double ?? this.#trace.iterations)[listed]!;
+  }
+
   /** Compares terms with those of a listed iteration, which is number `k` of `count` in its part of the trace. */
   #terms(listed: number, count: number, k: number, ours: Readonly<Record<string, number>>, step: StepView): void {
-    const double = this.#backend.precision === "float64" ? this.#trace.iterations_f64 : undefined;
-    const recorded = (double ?? this.#trace.iterations)[listed]!;
+    const recorded = this.#recorded(listed);
     const weightless = new Set(Object.keys(step.weights).filter((name) => step.weights[name] === 0));
     for (const [name, value] of Object.entries(recorded.terms)) {
       const mine = ours[name];
