@@ -81,18 +81,17 @@ export type {
 export type { EpochRecord, FitEvent } from "./runtime/train/fit.ts";
 export { flagHelp, parseFlags, type RunFlags } from "./runtime/train/flags.ts";
 export type { Accuracy, Metrics } from "./runtime/train/metrics.ts";
+export { deployed, weightsOf } from "./runtime/train/run_files.ts";
 export { decodeTensors, encodeTensors, type NamedTensor, type TensorFile } from "./runtime/train/safetensors.ts";
 export { decodeSnapshot, encodeSnapshot, type Position, type Snapshot } from "./runtime/train/snapshot.ts";
 export {
   type Best,
-  deployed,
   evaluate,
   train,
   type Trainable,
   type TrainEvent,
   type TrainResult,
   type TrainRunOptions,
-  weightsOf,
 } from "./runtime/train/train.ts";
 
 /** Options of {@linkcode run}. */
@@ -290,7 +289,7 @@ function settingsOf(said: TrainSpec | undefined, flags: Rebinding): TrainSpec | 
   });
 }
 
-function rescaled({ schedule, epochs: before }: TrainSpec, epochs: number): ScheduleSpec {
+function rescaled({ schedule, epochs: before }: Pick<TrainSpec, "schedule" | "epochs">, epochs: number): ScheduleSpec {
   const usual = (count: number) => trainSpec({ epochs: count }).schedule.milestones;
   const milestones = equalJson(schedule.milestones, usual(before))
     ? usual(epochs)

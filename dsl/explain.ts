@@ -25,7 +25,7 @@ export interface Explanation {
 }
 
 /**
- * Explains a sentence. A verb that has no lowering in this version is named instead of its terms.
+ * Explains a sentence. Of one that cannot be lowered it says why in the place of its terms.
  *
  * @example
  * ```ts

@@ -158,6 +158,10 @@ export function concat<K extends Kind>(values: readonly Value<K>[], axis = 1): V
 export function slice<K extends Kind>(x: Value<K>, axis: number, start: number, size: number): Value<K> {
   return node("slice", x.kind, [x], { axis, start, size });
 }
+/** The columns of [B, count] or [1, count], each [B, 1] or [1, 1]. */
+export function columnsOf<K extends Kind>(x: Value<K>, count: number): readonly Value<K>[] {
+  return Array.from({ length: count }, (_, i) => slice(x, 1, i, 1));
+}
 /** Number of elements of `x` along `axis`, known when shapes are bound. */
 export function sizeOf(x: Value, axis: number): Value<"scalar"> {
   return node("size", "scalar", [x], { axis });

@@ -100,6 +100,11 @@ export function meanOf<K extends Value["kind"]>(values: readonly Value<K>[]): Va
   return values.length === 1 ? values[0]! : average(values);
 }
 
+/** Class scores of several nets [B, K] as one: their sum, each times its share, a number or one a sample [B, 1]. */
+export function mixtureOf(scores: readonly Value<"logits">[], shares: readonly Value[]): Value<"logits"> {
+  return scores.map((own, i) => mul(own, shares[i]!)).reduce((sum, part) => add(sum, part));
+}
+
 /**
  * Attention map: the mean over channels of squares, Q(F) = 1/C Σ_c F_c².
  *

@@ -50,7 +50,7 @@ const lowerings = {
  * A member that no clause teaches learns from the labels alone; a teacher whom a clause uses and nobody teaches is
  * frozen. A term that two clauses ask for in the same words is there once.
  *
- * @throws {SentenceError} If a verb has no lowering in this version, or a term names a net that is not there.
+ * @throws {SentenceError} If nets or options do not fit a verb, or a term names a net that is not there.
  *
  * @example
  * ```ts

@@ -6,7 +6,7 @@
 
 import { type AdversarialForm, deceive, discriminatorStages, tellApart } from "../dsl/adversarial.ts";
 import type { Stage } from "../dsl/arch.ts";
-import { OptionError, SentenceError } from "../dsl/errors.ts";
+import { SentenceError } from "../dsl/errors.ts";
 import { flatten, meanOver, perSample, square, sub } from "../dsl/expr.ts";
 import type { Aux, LossGraph, OptimizerOverride, Term, Weight } from "../dsl/graph.ts";
 import { frozenOptions } from "../dsl/json.ts";
@@ -15,7 +15,7 @@ import { term } from "../dsl/losses.ts";
 import { type Member, type Method, method } from "../dsl/method.ts";
 import { run, stop, tap } from "../dsl/value.ts";
 import { lowerMutual } from "../dsl/verbs/mutual.ts";
-import { requireOneOf, requirePositive, requireWeight } from "../dsl/verbs/options.ts";
+import { requireKnown, requireOneOf, requirePositive, requireWeight } from "../dsl/verbs/options.ts";
 
 /** Options of {@linkcode amln}; all but the kinds of losses are open in the sources, and their defaults neutral. */
 export interface AmlnOptions {
@@ -143,11 +143,7 @@ function matchingStages(channels: number): readonly Stage[] {
 }
 
 function checked(settings: Required<AmlnOptions>): Required<AmlnOptions> {
-  const known = Object.keys(amlnDefaults);
-  const unknown = Object.keys(settings).find((key) => !known.includes(key));
-  if (unknown !== undefined) {
-    throw new OptionError(`Cannot say amln(): its options are ${known.join(", ")}, got ${unknown}. Leave it out.`);
-  }
+  requireKnown("amln()", settings, amlnDefaults);
   requirePositive("amln()", "temperature", settings.temperature);
   requireWeight("amln()", "weight", settings.weight);
   requireWeight("amln()", "adversarialWeight", settings.adversarialWeight);

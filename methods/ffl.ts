@@ -9,8 +9,9 @@ import { concat } from "../dsl/expr.ts";
 import type { Aux, LossGraph, Weight } from "../dsl/graph.ts";
 import { frozenOptions } from "../dsl/json.ts";
 import { crossEntropy, kl, meanOf, supervision, term } from "../dsl/losses.ts";
-import { type Member, type Method, method, type Site } from "../dsl/method.ts";
-import { logits, run, tap, type Value } from "../dsl/value.ts";
+import { type Method, method, type Site } from "../dsl/method.ts";
+import { logits, run } from "../dsl/value.ts";
+import { deepest } from "../dsl/verbs/diversify.ts";
 import { fusionStages } from "../dsl/verbs/fuse.ts";
 import { rampUp, requireKnown, requireNotNegative, requirePositive, requireWeight } from "../dsl/verbs/options.ts";
 
@@ -93,10 +94,6 @@ function lowerFfl({ peers }: Site, settings: Required<FflOptions>): Partial<Loss
     aux: [module],
     heads: [Object.freeze({ name: "fusion", logits: fused })],
   };
-}
-
-function deepest(peer: Member): Value<"map"> {
-  return tap(peer, peer.spots.at(-1)!);
 }
 
 function checked(options: FflOptions): Required<FflOptions> {

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { OptionError } from "../dsl/errors.ts";
 import { type LossGraph, mergeGraphs, type Weight } from "../dsl/graph.ts";
 import { frozenOptions } from "../dsl/json.ts";
 import { type Method, method, type Site } from "../dsl/method.ts";
@@ -13,7 +12,7 @@ import { type DiversifyOptions, diversifyOptions, lowerDiversify } from "../dsl/
 import { type FuseOptions, fuseOptions, lowerFuse } from "../dsl/verbs/fuse.ts";
 import { type LeaderOptions, leaderOptions, lowerLeader } from "../dsl/verbs/leader.ts";
 import { lowerMutual, type MutualOptions, mutualOptions } from "../dsl/verbs/mutual.ts";
-import { requireOneOf, requirePositive, warmUp } from "../dsl/verbs/options.ts";
+import { requireKnown, requireOneOf, requirePositive, warmUp } from "../dsl/verbs/options.ts";
 import { lowerSelfDistill, type SelfDistillOptions, selfDistillOptions } from "../dsl/verbs/self_distill.ts";
 
 /** Options of {@linkcode ffsd}. */
@@ -139,13 +138,7 @@ function lowerParts(site: Site, parts: Parts): LossGraph {
 }
 
 function checked(settings: Required<FfsdOptions>): Required<FfsdOptions> {
-  const known = Object.keys(ffsdDefaults);
-  const unknown = Object.keys(settings).find((key) => !known.includes(key));
-  if (unknown !== undefined) {
-    throw new OptionError(
-      `Cannot say ffsd(): its options are ${known.join(", ")}, got ${unknown}. Leave it out.`,
-    );
-  }
+  requireKnown("ffsd()", settings, ffsdDefaults);
   requirePositive("ffsd()", "temperature", settings.temperature);
   requireOneOf("ffsd()", "diversity", settings.diversity, ["attention", "l2", "none"]);
   requireOneOf("ffsd()", "selfDistillation", settings.selfDistillation, ["all", "peers", "leader", "none"]);

@@ -4,15 +4,23 @@
  * @module
  */
 
-import { MissingRoleError, OptionError, ShapeError } from "../dsl/errors.ts";
-import { add, concat, mul, slice, softmax, sumOver } from "../dsl/expr.ts";
+import { ShapeError } from "../dsl/errors.ts";
+import { columnsOf, concat, mul, softmax, sumOver } from "../dsl/expr.ts";
 import type { Aux, LossGraph, Weight } from "../dsl/graph.ts";
 import { frozenOptions } from "../dsl/json.ts";
 import { linear } from "../dsl/layers.ts";
-import { kl, meanOf, supervision, term } from "../dsl/losses.ts";
+import { kl, meanOf, mixtureOf, supervision, term } from "../dsl/losses.ts";
 import { type Member, type Method, method, type Site } from "../dsl/method.ts";
 import { embedding, live, logits, run, type Value } from "../dsl/value.ts";
-import { rampUp, requireKnown, requireNotNegative, requirePositive, requireWeight } from "../dsl/verbs/options.ts";
+import { leaderAndPeers } from "../dsl/verbs/fuse.ts";
+import {
+  rampUp,
+  requireKnown,
+  requireNotNegative,
+  requirePositive,
+  requireWeight,
+  requireWhole,
+} from "../dsl/verbs/options.ts";
 
 /** Options of {@linkcode okddip}. */
 export interface OkddipOptions {
@@ -77,7 +85,7 @@ export function okddip(options: OkddipOptions = {}): Method<OkddipNeeds, never> 
 
 function lowerOkddip(site: Site, settings: Required<OkddipOptions>): Partial<LossGraph> {
   const { temperature, weight, epsilon, reduction } = settings;
-  const { leader, peers } = cast(site);
+  const { leader, peers } = leaderAndPeers(site, "okddip()");
   const group = site.trunk === undefined ? "attention" : site.trunk.id;
   const width = projectionWidth(peers, reduction);
   const all = peers.map(({ id }) => id);
@@ -104,8 +112,7 @@ function lowerOkddip(site: Site, settings: Required<OkddipOptions>): Partial<Los
 function mixture(peer: Member, peers: readonly Member[]): Value<"logits"> {
   const query = projected("query", peer);
   const energies = peers.map((other) => sumOver(mul(query, projected("key", other)), [1]));
-  const attention = softmax(concat(energies));
-  return peers.map((other, b) => mul(logits(other), slice(attention, 1, b, 1))).reduce((sum, part) => add(sum, part));
+  return mixtureOf(peers.map((other) => logits(other)), columnsOf(softmax(concat(energies)), peers.length));
 }
 
 function projected(module: string, peer: Member): Value<"vector"> {
@@ -129,28 +136,12 @@ function projectionWidth(peers: readonly Member[], reduction: number): number {
   return Math.floor(width / reduction);
 }
 
-function cast({ leader, peers }: Site): { readonly leader: Member; readonly peers: readonly Member[] } {
-  if (leader === undefined || peers.length < 2) {
-    throw new MissingRoleError(
-      `Cannot lower okddip(): it needs a leader and at least two peers, got ${peers.length} peers and ${
-        leader === undefined ? "no leader" : "a leader"
-      }. Start from cohort(resnet32, 4) and say leader().`,
-    );
-  }
-  return { leader, peers };
-}
-
 function checked(options: OkddipOptions): Required<OkddipOptions> {
   requireKnown("okddip()", options, okddipDefaults);
   const settings = { ...okddipDefaults, ...options };
   requirePositive("okddip()", "temperature", settings.temperature);
   requireWeight("okddip()", "weight", settings.weight);
   requireNotNegative("okddip()", "epsilon", settings.epsilon);
-  if (!(Number.isSafeInteger(settings.reduction) && settings.reduction >= 1)) {
-    throw new OptionError(
-      `Cannot say okddip(): its reduction is a whole number of at least 1, got ${settings.reduction}. ` +
-        "Leave it out for 8.",
-    );
-  }
+  requireWhole("okddip()", "reduction", settings.reduction);
   return settings;
 }

@@ -5,11 +5,11 @@
  */
 
 import { SentenceError } from "../dsl/errors.ts";
-import { add, mul, slice, softmax } from "../dsl/expr.ts";
+import { columnsOf, softmax } from "../dsl/expr.ts";
 import type { Aux, LossGraph, Weight } from "../dsl/graph.ts";
 import { frozenOptions } from "../dsl/json.ts";
 import { batchNorm, globalPool, linear, relu } from "../dsl/layers.ts";
-import { crossEntropy, kl, supervision, term } from "../dsl/losses.ts";
+import { crossEntropy, kl, mixtureOf, supervision, term } from "../dsl/losses.ts";
 import { type Member, type Method, method, type Site } from "../dsl/method.ts";
 import { live, logits, run, tap, type Value } from "../dsl/value.ts";
 import {
@@ -107,7 +107,7 @@ function gate(branches: number): Aux {
 /** Σ g_i z_i. */
 function mixture(peers: readonly Member[], from: string): Value<"logits"> {
   const shares = softmax(run("gate", "vector", { to: "shares", input: tap(peers[0]!, from) }));
-  return peers.map((peer, i) => mul(logits(peer), slice(shares, 1, i, 1))).reduce((sum, part) => add(sum, part));
+  return mixtureOf(peers.map((peer) => logits(peer)), columnsOf(shares, peers.length));
 }
 
 function branchesOf({ peers, trunk }: Site): readonly Member[] {

@@ -4,12 +4,11 @@
  * @module
  */
 
-import { OptionError } from "../dsl/errors.ts";
 import { add, div, mul, sizeOf } from "../dsl/expr.ts";
 import { kl, supervision, term } from "../dsl/losses.ts";
 import { type Method, method } from "../dsl/method.ts";
 import { constant, labels, logits, node, type Value } from "../dsl/value.ts";
-import { requirePositive } from "../dsl/verbs/options.ts";
+import { requirePositive, requireShare } from "../dsl/verbs/options.ts";
 
 /** Options of {@linkcode tfKd}. */
 export interface TfKdOptions {
@@ -49,8 +48,8 @@ export type TfKdNeeds = Record<never, never>;
 export function tfKd(options: TfKdOptions = {}): Method<TfKdNeeds, never> {
   const { temperature = 20, correct = 0.99, weight = 0.1, squared = false } = options;
   requirePositive("tfKd()", "temperature", temperature);
-  requireShare("correct", correct);
-  requireShare("weight", weight);
+  requireShare("tfKd()", "correct", correct);
+  requireShare("tfKd()", "weight", weight);
   return method("tfKd", { temperature, correct, weight, squared }, { needs: {} }, (site) => ({
     terms: site.members.filter(({ role }) => role !== "teacher").flatMap((member) => [
       supervision(member, Number((1 - weight).toPrecision(12))),
@@ -68,11 +67,4 @@ export function tfKd(options: TfKdOptions = {}): Method<TfKdNeeds, never> {
 function madeUp(correct: number): Value<"logits"> {
   const others = div(constant(1 - correct), add(sizeOf(labels, 1), -1));
   return node("add", "logits", [mul(labels, add(mul(others, -1), correct)), others]);
-}
-
-function requireShare(option: string, share: number): void {
-  if (share >= 0 && share <= 1) return;
-  throw new OptionError(
-    `Cannot say tfKd(): its ${option} is a share from 0 to 1, got ${share}. Leave it out for the default.`,
-  );
 }

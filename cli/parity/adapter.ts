@@ -70,9 +70,17 @@ export interface Replay {
   inputs?(tensors: Tensors, iteration: number): Readonly<Record<string, Float32Array>>;
   /** Recorded tensors that hold constants, and numbers that are tensors of their own here. */
   readonly composed?: Readonly<Record<string, readonly (number | string)[]>>;
+  /**
+   * Learning rates that the release may have had in the initial stage, where the recording does not say which; the one
+   * that its first update shows counts.
+   */
+  readonly stageRates?: readonly number[];
   /** Error of terms allowed against float64; 1e-8 unless said. */
   readonly exactness?: number;
 }
+
+/** The first stage of every architecture. */
+const STEM = "stem";
 
 /** Makes a replay of a trace, or says why it cannot be made yet. */
 export type Adapter = (trace: Trace) => Replay | string;
@@ -89,6 +97,18 @@ export function archOf(net: RecordedNet): Arch | string {
     `the net ${[net.family, net.variant, net.style].filter(Boolean).join(" ")} does not exist yet`;
 }
 
+/**
+ * The spot behind f[index] of a recording: the stem, the spots, the embedding; from the end where the index is negative.
+ */
+export function featureOf({ spots }: Pick<Arch, "spots">, index: number): string | undefined {
+  return [STEM, ...spots, "embedding"].at(index);
+}
+
+/** The architecture with its stem among its spots if one of these is its stem. */
+export function withStem(arch: Arch, wanted: readonly (string | undefined)[]): Arch {
+  return wanted.includes(STEM) ? { ...arch, spots: [STEM, ...arch.spots] } : arch;
+}
+
 /** A term without its weight; `undefined` where the weight is 0 and nothing can be told. */
 export function unweighted(step: StepView, term: string): number | undefined {
   const weight = step.weights[term]!;
@@ -98,6 +118,13 @@ export function unweighted(step: StepView, term: string): number | undefined {
 /** Sum of the weighted terms. */
 export function total(step: StepView, terms: readonly string[] = Object.keys(step.terms)): number {
   return terms.reduce((sum, name) => sum + step.terms[name]!, 0);
+}
+
+/** Whether recorded parts add up to a recorded total: weighted ones do. */
+export function addsUp({ iterations }: Trace, parts: readonly string[], whole: string): boolean {
+  const terms = iterations[0]?.terms ?? {};
+  const sum = parts.reduce((all, name) => all + (terms[name] ?? NaN), 0);
+  return Math.abs(sum - terms[whole]!) < 1e-4 * Math.abs(terms[whole]!);
 }
 
 /** The entries whose value is known. */

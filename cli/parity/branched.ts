@@ -100,6 +100,7 @@ export function branchName(tensor: string, { from, classifier }: BranchNames, br
   return [first === "fc" ? `${classifier}${branch + from}` : `${first}_${branch + from}`, ...rest].join(".");
 }
 
-function reshape(x: Value, shape: readonly number[]): Value<"tensor"> {
+/** The same elements in another shape. */
+export function reshape(x: Value, shape: readonly number[]): Value<"tensor"> {
   return node("reshape", "tensor", [x], { shape });
 }

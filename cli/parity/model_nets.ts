@@ -8,7 +8,7 @@ import type { Arch, Stage } from "../../dsl/arch.ts";
 import { cohort } from "../../dsl/cohort.ts";
 import { type Mode, run, type Value } from "../../dsl/value.ts";
 import { ffsd } from "../../methods/ffsd.ts";
-import { archOf } from "./adapter.ts";
+import { archOf, featureOf } from "./adapter.ts";
 import { branchedModel } from "./branched.ts";
 import type { ModelCase } from "./model_format.ts";
 import type { RecordedNet } from "./trace_format.ts";
@@ -77,8 +77,8 @@ function outputOf(arch: Arch, name: string, mode: Mode): Value {
  * A spot by its own name, which FFSD's hooks for large images end with the device, or by its number in the list of the
  * others: stem, spots, embedding.
  */
-function spotOf({ spots }: Arch, tap: string): string {
+function spotOf(arch: Arch, tap: string): string {
   const number = /^f(\d+)$/.exec(tap)?.[1];
   if (number === undefined) return tap.replace(/cpu$/, "");
-  return ["stem", ...spots, "embedding"][Number(number)] ?? tap;
+  return featureOf(arch, Number(number)) ?? tap;
 }

@@ -13,7 +13,7 @@ import { sizeOf } from "../../runtime/ir/node.ts";
 import { stageTrain } from "../../runtime/train/parts.ts";
 import { weightIn } from "../../runtime/train/schedule.ts";
 import { Session } from "../../runtime/train/session.ts";
-import type { Replay } from "./adapter.ts";
+import type { Replay, StepView } from "./adapter.ts";
 import { tensorOf, type Tensors } from "./files.ts";
 import { checkSums, initialTensor, sumsError } from "./formula.ts";
 import type { Report } from "./report.ts";
@@ -189,8 +189,29 @@ export function batchAt(
   };
 }
 
+/** Runs a session's next step on the batches of an iteration, and reads what adapters want to see of it. */
+export async function stepOf(
+  session: Session,
+  { trace, batches, tensors }: TraceFiles,
+  replay: Replay,
+  k: number,
+): Promise<StepView> {
+  const { labels } = batchAt(trace, batches, k);
+  const images = Array.from({ length: replay.views ?? 1 }, (_, view) => batchAt(trace, batches, k + view).images);
+  const { weights, rates } = feedOf(session.compiled, replay);
+  const inputs = replay.inputs?.(tensors, k) ?? {};
+  const { terms, paused } = await session.step({ count: labels.length, images, labels, inputs, weights, rates });
+  const outputs = new Map<string, Numbers>();
+  for (const output of Object.keys(session.compiled.step.outputs)) {
+    if (/^(watch|logits)\//.test(output)) outputs.set(output, await session.readStep(output));
+  }
+  const values = (output: string): Numbers => outputs.get(output) ?? Float64Array.of(NaN);
+  const watched = (name: string): number => checkSums(values(`watch/${name}`)).sum / values(`watch/${name}`).length;
+  return { terms, weights, paused, watched, values };
+}
+
 /** What a step is fed besides its batch. */
-export function feedOf(
+function feedOf(
   compiled: Compiled,
   replay: Replay,
 ): { weights: Record<string, number>; rates: Record<string, number> } {

@@ -16,16 +16,17 @@ import {
   compareCounts,
   compileReplay,
   compileStage,
-  feedOf,
   initialState,
   type Names,
   namesOf,
   openReplay,
   type Sabotage,
+  stepOf,
 } from "./replay.ts";
 import { largestError, median, type Outcome, Report } from "./report.ts";
 import { EXACT, type Spread, termError, type TraceRules, traceRules } from "./rules.ts";
 import type { RecordedIteration, Trace, TraceFiles } from "./trace_format.ts";
+import { atShownRate, FIRST_OF_STAGE, type Initial, type Read, readOf, updatesAfter } from "./updates.ts";
 
 /** How a trace is replayed. */
 export interface TraceOptions {
@@ -99,8 +100,12 @@ class Comparison {
         await this.#iteration(session, k, count);
         const after = this.#trace.after[`${k + 1}`];
         if (after !== undefined) {
-          const read = (name: string) => held(session, name) ? session.read(name) : Promise.resolve(begin.get(name));
-          await this.#updates(read, initial, `${k + 1}`, k === 0 ? this.#rules.firstUpdate : this.#rules.lastUpdate);
+          await this.#updates(
+            readOf(session, begin),
+            initial,
+            `${k + 1}`,
+            k === 0 ? this.#rules.firstUpdate : this.#rules.lastUpdate,
+          );
         }
       }
       if (this.#iterations === count) await this.#evaluation(session);
@@ -110,18 +115,16 @@ class Comparison {
   }
 
   /** Replays the initial stage and gives what it leaves: all tensors but optimizers'. */
-  async #stage(
-    compiled: Compiled,
-    initial: ReadonlyMap<string, Float32Array>,
-  ): Promise<ReadonlyMap<string, Numbers>> {
-    const session = await openReplay(compiled, this.#backend, initial);
+  async #stage(compiled: Compiled, initial: Initial): Promise<ReadonlyMap<string, Numbers>> {
+    const rated = await atShownRate(compiled, this.#files, this.#replay, this.#backend, initial);
+    const session = await openReplay(rated, this.#backend, initial);
     try {
-      const read = (name: string) => held(session, name) ? session.read(name) : Promise.resolve(initial.get(name));
+      const read = readOf(session, initial);
       for (let k = 0; k < this.#initial; k++) {
         const step = await this.#step(session, k);
         this.#terms(k, this.#initial, k, this.#replay.stageTerms?.(step) ?? {}, step);
         // The recording has no tolerance for it, and a stage's changes are small beside what is rounded with them.
-        if (k === 0) await this.#updates(read, initial, "init_stage_1", this.#rules.lastUpdate);
+        if (k === 0) await this.#updates(read, initial, FIRST_OF_STAGE, this.#rules.lastUpdate);
       }
       await this.#updates(read, initial, "init_stage_end", this.#rules.lastUpdate);
       const left = new Map<string, Numbers>(initial);
@@ -132,22 +135,8 @@ class Comparison {
     }
   }
 
-  async #step(session: Session, k: number): Promise<StepView> {
-    const { labels } = batchAt(this.#trace, this.#files.batches, k);
-    const images = Array.from(
-      { length: this.#replay.views ?? 1 },
-      (_, view) => batchAt(this.#trace, this.#files.batches, k + view).images,
-    );
-    const { weights, rates } = feedOf(session.compiled, this.#replay);
-    const inputs = this.#replay.inputs?.(this.#files.tensors, k) ?? {};
-    const { terms, paused } = await session.step({ count: labels.length, images, labels, inputs, weights, rates });
-    const outputs = new Map<string, Numbers>();
-    for (const output of Object.keys(session.compiled.step.outputs)) {
-      if (/^(watch|logits)\//.test(output)) outputs.set(output, await session.readStep(output));
-    }
-    const values = (output: string): Numbers => outputs.get(output) ?? Float64Array.of(NaN);
-    const watched = (name: string): number => checkSums(values(`watch/${name}`)).sum / values(`watch/${name}`).length;
-    return { terms, weights, paused, watched, values };
+  #step(session: Session, k: number): Promise<StepView> {
+    return stepOf(session, this.#files, this.#replay, k);
   }
 
   async #gradients(compiled: Compiled, initial: ReadonlyMap<string, Numbers>): Promise<void> {
@@ -196,7 +185,8 @@ class Comparison {
     const step = await this.#step(session, k);
     const listed = k + this.#initial;
     this.#terms(listed, count, k, this.#replay.terms(step), step);
-    this.#decisions(step, k, this.#trace.iterations[listed]!.decisions, this.#rules.terms(k, count));
+    const { decisions = this.#trace.iterations[listed]!.decisions } = this.#recorded(listed);
+    this.#decisions(step, k, decisions, this.#rules.terms(k, count));
     for (const name of this.#replay.tensors ?? []) {
       const values = Float64Array.from(step.values(`watch/${name}`));
       this.#compareScores(`iteration ${k + 1} ${name}`, `it${k}/${name}`, values, this.#rules.logits(k));
@@ -223,10 +213,15 @@ class Comparison {
     }
   }
 
+  /** A listed iteration; on a float64 backend as the float64 run had it. */
+  #recorded(listed: number): RecordedIteration {
+    const double = this.#backend.precision === "float64" ? this.#trace.iterations_f64 : undefined;
+    return (double ?? this.#trace.iterations)[listed]!;
+  }
+
   /** Compares terms with those of a listed iteration, which is number `k` of `count` in its part of the trace. */
   #terms(listed: number, count: number, k: number, ours: Readonly<Record<string, number>>, step: StepView): void {
-    const double = this.#backend.precision === "float64" ? this.#trace.iterations_f64 : undefined;
-    const recorded = (double ?? this.#trace.iterations)[listed]!;
+    const recorded = this.#recorded(listed);
     const weightless = new Set(Object.keys(step.weights).filter((name) => step.weights[name] === 0));
     for (const [name, value] of Object.entries(recorded.terms)) {
       const mine = ours[name];
@@ -236,44 +231,13 @@ class Comparison {
     }
   }
 
-  async #updates(
-    read: (name: string) => Promise<Numbers | undefined>,
-    initial: ReadonlyMap<string, Float32Array>,
-    iteration: string,
-    spread: Spread,
-  ): Promise<void> {
-    const after = this.#trace.after[iteration]!;
-    const scales = new Map<string, number>();
-    const moduleOf = (name: string): string => name.slice(0, name.indexOf("/"));
-    for (const [name, { delta: [l2] }] of Object.entries(after)) {
-      scales.set(moduleOf(name), Math.max(scales.get(moduleOf(name)) ?? 0, 0.01 * l2));
+  async #updates(read: Read, initial: Initial, iteration: string, spread: Spread): Promise<void> {
+    const updates = await updatesAfter(iteration, this.#trace, this.#replay, read, initial);
+    for (const { name, error } of updates.resting) {
+      this.report.add(`iteration ${iteration} ${name}, which rests`, error, 0);
     }
-    const errors: { readonly name: string; readonly error: number }[] = [];
-    const buffers: { readonly name: string; readonly error: number }[] = [];
-    for (const [recorded, { delta: [l2, sum, dot] }] of Object.entries(after)) {
-      const before = await this.#tensor(recorded, (name) => Promise.resolve(initial.get(name)));
-      if (before === undefined) continue; // told by the comparison of initial tensors
-      const values = (await this.#tensor(recorded, read))!;
-      const moved = checkSums(values, before);
-      if (l2 === 0) this.report.add(`iteration ${iteration} ${recorded}, which rests`, moved.l2, 0);
-      else {
-        const error = sumsError(moved, { l2, sum, dot }, values.length, scales.get(moduleOf(recorded)));
-        (/running_(mean|var)$/.test(recorded) ? buffers : errors).push({ name: recorded, error });
-      }
-    }
-    this.#spread(`iteration ${iteration} update`, errors, spread);
-    this.#spread(`iteration ${iteration} buffer`, buffers, spread);
-  }
-
-  /** A recorded tensor from ours. */
-  async #tensor(recorded: string, read: (name: string) => Promise<Numbers | undefined>): Promise<Numbers | undefined> {
-    const parts = this.#replay.composed?.[recorded];
-    const name = this.#names(recorded);
-    if (parts === undefined) return name === undefined ? undefined : await read(name);
-    const numbers = await Promise.all(
-      parts.map(async (part) => typeof part === "number" ? part : (await read(part))?.[0]),
-    );
-    return numbers.includes(undefined) ? undefined : Float64Array.from(numbers as number[]);
+    this.#spread(`iteration ${iteration} update`, updates.moving, spread);
+    this.#spread(`iteration ${iteration} buffer`, updates.buffers, spread);
   }
 
   async #evaluation(session: Session): Promise<void> {
@@ -309,11 +273,6 @@ class Comparison {
     for (const { name, error } of errors) this.report.add(`${what} ${name}`, error, max);
     if (errors.length > 0) this.report.add(`${what}, median`, median(errors.map(({ error }) => error)), middle);
   }
-}
-
-/** Whether a session has a tensor. */
-function held(session: Session, name: string): boolean {
-  return session.compiled.state.some((entry) => entry.name === name);
 }
 
 function combine({ as }: Scores, parts: readonly Numbers[]): Float64Array {

@@ -5,7 +5,7 @@
  */
 
 import { SentenceError } from "../errors.ts";
-import type { LossGraph, Trunk } from "../graph.ts";
+import type { InitialStage, LossGraph, Trunk } from "../graph.ts";
 import type { Site } from "../method.ts";
 import type { Clause, Json, NetSpec } from "../spec.ts";
 import { requireOneOf } from "./options.ts";
@@ -84,5 +84,13 @@ export function joinBranches(graph: LossGraph): LossGraph {
     aux: Object.freeze(graph.aux.map((module) => Object.freeze({ ...module, group: group(module.group) }))),
     switches: Object.freeze(graph.switches.map((said) => Object.freeze({ ...said, pauses: group(said.pauses) }))),
     phases: Object.freeze(phases),
+    ...(graph.stages === undefined
+      ? {}
+      : { stages: Object.freeze(graph.stages.map((stage) => joinedStage(stage, trunks))) }),
   });
+}
+
+/** A stage whose branches share the same trunks. */
+function joinedStage(stage: InitialStage, trunks: readonly Trunk[]): InitialStage {
+  return Object.freeze({ ...stage, graph: joinBranches({ ...stage.graph, trunks }) });
 }

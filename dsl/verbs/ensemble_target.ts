@@ -4,8 +4,8 @@
  * @module
  */
 
-import { add, choose, greater, minimum, mul, slice, sub, sumOver, weigh } from "../expr.ts";
-import { crossEntropy, meanOf } from "../losses.ts";
+import { choose, columnsOf, greater, minimum, mul, sub, sumOver, weigh } from "../expr.ts";
+import { crossEntropy, meanOf, mixtureOf } from "../losses.ts";
 import { labels, logits, measured, type NetRef, stop, type Value } from "../value.ts";
 
 /** Names of the targets, see `lowerEnsemble()`. */
@@ -35,14 +35,14 @@ export function soften(nets: readonly NetRef[], { target, per = "sample", measur
     case "naive":
       return stop(best(scores));
     case "linear":
-      return stop(combined(scores, columns(weigh(scores, "simplex", per), scores.length)));
+      return stop(mixtureOf(scores, columnsOf(weigh(scores, "simplex", per), scores.length)));
     case "minLogit":
       return stop(scores.map(aboveTarget).reduce((least, own) => minimum(least, own)));
     case "general": {
       const weights = measureOn === "batch"
-        ? columns(weigh(scores, "covariance", "batch"), scores.length)
+        ? columnsOf(weigh(scores, "covariance", "batch"), scores.length)
         : errorWeightNames(nets).map(measured);
-      return stop(combined(scores, weights));
+      return stop(mixtureOf(scores, weights));
     }
     case "mean":
       return stop(meanOf(scores));
@@ -72,12 +72,4 @@ function best(scores: readonly Value<"logits">[]): Value<"logits"> {
 /** Scores less the score of the right class, which becomes 0. */
 function aboveTarget(scores: Value<"logits">): Value<"logits"> {
   return sub(scores, sumOver(mul(scores, labels), [1]));
-}
-
-function columns(weights: Value<"tensor">, members: number): readonly Value[] {
-  return Array.from({ length: members }, (_, i) => slice(weights, 1, i, 1));
-}
-
-function combined(scores: readonly Value<"logits">[], weights: readonly Value[]): Value<"logits"> {
-  return scores.map((own, i) => mul(own, weights[i]!)).reduce((sum, part) => add(sum, part));
 }

@@ -80,7 +80,7 @@ export interface Fusion {
  */
 export function lowerFuse(site: Site, options: FuseOptions = {}): Partial<LossGraph> {
   const { weight, temperature, attention, weightDecay } = fuseOptions(options);
-  const { leader, peers } = cast(site);
+  const { leader, peers } = leaderAndPeers(site, "fuse()");
   const spot = spotOf(leader, options.at);
   const fusion = fusionAt(site, options.at);
   const wide = peers.reduce((total, peer) => total + channelsOf(peer, spotOf(peer, options.at)), 0);
@@ -130,7 +130,7 @@ export function fusionOf(site: Site): Fusion | undefined {
 }
 
 function fusionAt(site: Site, at: string | undefined): Fusion {
-  const { peers } = cast(site);
+  const { peers } = leaderAndPeers(site, "fuse()");
   const maps = concat(peers.map((peer) => stop(tap(peer, spotOf(peer, at)))));
   return {
     logits: run("fusion", "logits", { input: maps }),
@@ -172,10 +172,14 @@ function mixing(width: number): readonly Stage[] {
   }];
 }
 
-function cast({ leader, peers }: Site): { readonly leader: Member; readonly peers: readonly Member[] } {
+/** The leader and the peers that teach it. @throws {MissingRoleError} If there is no leader or fewer than two peers. */
+export function leaderAndPeers(
+  { leader, peers }: Site,
+  verb: string,
+): { readonly leader: Member; readonly peers: readonly Member[] } {
   if (leader === undefined || peers.length < 2) {
     throw new MissingRoleError(
-      `Cannot lower fuse(): it needs a leader and at least two peers, got ${peers.length} peers and ${
+      `Cannot lower ${verb}: it needs a leader and at least two peers, got ${peers.length} peers and ${
         leader === undefined ? "no leader" : "a leader"
       }. Start from cohort(resnet32, 3) and say leader().`,
     );

@@ -272,20 +272,26 @@ export class Translator {
   }
 
   /**
-   * T² · Σ p (ln p − ln q) with p = softmax(target / T) + ε and q = softmax(student / T); terms with p = 0 count 0.
-   * Without T² when `squared` is false.
+   * T² · Σ P (ln P − ln q) with P = p + ε, p = softmax(target / T) and q = softmax(student / T); terms with p = 0
+   * count 0. Without T² when `squared` is false.
+   *
+   * The sum of q − p is nothing, but added to each class it takes away what rounding did to both logarithms, which
+   * would be much of a small divergence in float32.
    */
   #divergence(v: Value): number {
     const b = this.builder;
     const { temperature, squared, epsilon } = v.attrs as { temperature: number; squared: boolean; epsilon: number };
     const [student, target] = [this.value(v.of[0]!), this.value(v.of[1]!)];
-    const q = this.#logSoftmax(student, temperature);
+    const logQ = this.#logSoftmax(student, temperature);
     const logP = this.#logSoftmax(target, temperature);
-    const p = call("add", call("exp", operand(0)), value(epsilon));
-    const body = epsilon === 0
-      ? call("mul", call("exp", operand(0)), call("sub", operand(0), operand(1)))
-      : call("mul", p, call("sub", call("log", p), operand(1)));
-    const total = b.sum(b.elementwise(body, [logP, q]), [1]);
+    const [p, q] = [call("exp", operand(0)), call("exp", operand(1))];
+    const divergence = epsilon === 0 ? call("mul", p, call("sub", operand(0), operand(1))) : call(
+      "mul",
+      call("add", p, value(epsilon)),
+      call("sub", call("log", call("add", p, value(epsilon))), operand(1)),
+    );
+    const body = call("add", divergence, call("sub", q, p));
+    const total = b.sum(b.elementwise(body, [logP, logQ]), [1]);
     const scaled = b.map("mul", total, b.constant(squared ? temperature ** 2 : 1));
     return b.reshape(scaled, [b.shape(student)[0]!]);
   }

@@ -7,22 +7,15 @@
 import { type Batch, imagesPerEpoch, type OpenDataset, type SplitName } from "../../dsl/data.ts";
 import type { Spec, TrainSpec } from "../../dsl/spec.ts";
 import { diverged, notFinite, outgrown } from "./divergence.ts";
-import { type Measured, Measurement, requireMeasurable, unmeasured } from "./measure.ts";
+import { type Measured, Measurement, requireMeasurable } from "./measure.ts";
 import { type Metrics, MetricsCounter } from "./metrics.ts";
 import { NegativeSampler, otherInputs } from "./negatives.ts";
-import { carriedOf, stageOf } from "./parts.ts";
+import { carriedOf } from "./parts.ts";
+import { Progress } from "./progress.ts";
 import { rateFactor, weightIn } from "./schedule.ts";
 import { drawNoise } from "./noise.ts";
-import type { Session, StepFeed, StepResult } from "./session.ts";
-import {
-  checkResume,
-  type Position,
-  readState,
-  restoreSnapshot,
-  type RunFacts,
-  type Snapshot,
-  takeSnapshot,
-} from "./snapshot.ts";
+import type { Session, StepFeed } from "./session.ts";
+import { checkResume, readState, restoreSnapshot, type RunFacts, type Snapshot, takeSnapshot } from "./snapshot.ts";
 
 /** One finished epoch. */
 export interface EpochRecord {
@@ -108,7 +101,7 @@ export interface FitResult {
 export async function fit(input: FitInput): Promise<FitResult> {
   const { session, data, train, report = () => {} } = input;
   requireMeasurable(session, data);
-  const run = new Run(input);
+  const run = new Progress(input);
   if (input.resume === undefined) {
     await session.initialize(train.seed);
     for (const { name } of session.compiled.state) {
@@ -200,103 +193,7 @@ export function stepsPerEpoch(images: number, batch: number): number {
   return Math.floor(images / batch) + (images % batch > 1 ? 1 : 0);
 }
 
-/** Where a run is; the part of a snapshot that is no tensor. */
-class Run {
-  readonly #input: FitInput;
-  readonly history: EpochRecord[];
-  epoch: number;
-  step: number;
-  /** Measured values of the epoch in progress. */
-  measured: Measured;
-  #totals: Record<string, number>;
-  #paused: Record<string, number>;
-  #watched: Record<string, number>;
-  #seen: number;
-
-  constructor(input: FitInput) {
-    const from = input.resume?.position;
-    this.#input = input;
-    this.history = [...from?.history ?? input.part?.history ?? []];
-    this.epoch = from?.epoch ?? 1;
-    this.step = from?.step ?? 0;
-    this.measured = { ...unmeasured(input.session.compiled.plan.graph), ...from?.measured };
-    this.#totals = { ...from?.totals };
-    this.#paused = { ...from?.paused };
-    this.#watched = { ...from?.watched };
-    this.#seen = from?.seen ?? 0;
-  }
-
-  get batches(): {
-    readonly seed: number;
-    readonly batch: number;
-    readonly views: number;
-    /** Epochs of the parts before. */
-    readonly before: number;
-  } {
-    const { train, session, part } = this.#input;
-    const views = session.compiled.step.nodes.flatMap((node) =>
-      node.op === "input" && node.attrs.name.startsWith("images/") ? [Number(node.attrs.name.slice(7))] : []
-    );
-    return { seed: train.seed, batch: train.batch, views: Math.max(0, ...views) + 1, before: part?.before ?? 0 };
-  }
-
-  count({ terms, paused, watched }: StepResult, images: number): void {
-    for (const [name, value] of Object.entries(terms)) this.#totals[name] = (this.#totals[name] ?? 0) + value;
-    for (const [name, value] of Object.entries(watched)) this.#watched[name] = (this.#watched[name] ?? 0) + value;
-    for (const { pauses } of this.#input.session.compiled.plan.graph.switches) {
-      this.#paused[pauses] = (this.#paused[pauses] ?? 0) + Number(paused.includes(pauses));
-    }
-    this.#seen += images;
-    this.step++;
-  }
-
-  finish(metrics: Metrics, seconds: EpochRecord["seconds"], measured: Measured): EpochRecord {
-    const mean = (totals: Record<string, number>): Record<string, number> =>
-      Object.fromEntries(Object.entries(totals).map(([name, total]) => [name, total / this.step]));
-    const record: EpochRecord = {
-      ...stageOf(this.#input.part ?? {}),
-      epoch: this.epoch,
-      terms: mean(this.#totals),
-      paused: mean(this.#paused),
-      ...(Object.keys(this.#watched).length === 0 ? {} : { watched: mean(this.#watched) }),
-      ...(Object.keys(this.measured).length === 0 ? {} : { measured: this.measured }),
-      metrics,
-      seconds,
-    };
-    this.measured = measured;
-    this.history.push(record);
-    this.epoch++;
-    this.step = 0;
-    this.#seen = 0;
-    this.#totals = {};
-    this.#paused = {};
-    this.#watched = {};
-    return record;
-  }
-
-  position(): Position {
-    const { session, data, train, spec } = this.#input;
-    return {
-      version: 1,
-      ...(spec === undefined ? {} : { spec }),
-      graph: session.compiled.plan.graph,
-      seed: train.seed,
-      ...stageOf(this.#input.part ?? {}),
-      epoch: this.epoch,
-      step: this.step,
-      totals: { ...this.#totals },
-      paused: { ...this.#paused },
-      ...(Object.keys(this.#watched).length === 0 ? {} : { watched: { ...this.#watched } }),
-      images: imagesPerEpoch(data),
-      seen: this.#seen,
-      measured: this.measured,
-      history: [...this.history],
-      backend: session.backend.description,
-    };
-  }
-}
-
-function trainBatches(run: Run): Parameters<OpenDataset["batches"]>[0] {
+function trainBatches(run: Progress): Parameters<OpenDataset["batches"]>[0] {
   const { seed, batch, views, before } = run.batches;
   return {
     split: "train",
@@ -313,7 +210,7 @@ function trainBatches(run: Run): Parameters<OpenDataset["batches"]>[0] {
 
 function stepFeed(
   input: FitInput,
-  run: Run,
+  run: Progress,
   batch: Batch,
   steps: number,
   negatives: NegativeSampler,

@@ -5,8 +5,8 @@
  */
 
 import type { Arch } from "../../dsl/arch.ts";
-import { type Batch, type Dataset, imagesPerEpoch, type LoadContext, type OpenDataset } from "../../dsl/data.ts";
-import { BackendError, ClassCountError, SentenceError } from "../../dsl/errors.ts";
+import { type Dataset, imagesPerEpoch, type OpenDataset } from "../../dsl/data.ts";
+import { BackendError, SentenceError } from "../../dsl/errors.ts";
 import { learnersOf, type LossGraph } from "../../dsl/graph.ts";
 import type { Spec, TrainSpec } from "../../dsl/spec.ts";
 import { trainSpec } from "../../dsl/train.ts";
@@ -17,9 +17,9 @@ import type { CompileInput } from "../compile/resolve.ts";
 import { type EpochRecord, evaluate as measure, factsOf, fit, type FitEvent, type FitResult } from "./fit.ts";
 import { requireMeasurable } from "./measure.ts";
 import type { Metrics } from "./metrics.ts";
+import { breathing, openData } from "./open_data.ts";
 import { lasting, type NamedTensors, partOf, partsOf, stageOf, withoutKnown } from "./parts.ts";
-import { RunFolder } from "./run_folder.ts";
-import { encodeTensors, type NamedTensor } from "./safetensors.ts";
+import { openFolder, writeWeights } from "./run_files.ts";
 import { Session } from "./session.ts";
 import { checkResume, decodeSnapshot, encodeSnapshot, restoreSnapshot, type Snapshot } from "./snapshot.ts";
 import { startFrom } from "./weights.ts";
@@ -175,7 +175,7 @@ export async function train(pipeline: Trainable, options: TrainRunOptions = {}):
     }
     const last = result!;
     if (last.stopped) await save(last.snapshot);
-    if (folder !== undefined) await writeWeights(folder, main.compiled, last, spec, learners, files);
+    if (folder !== undefined) await writeWeights(folder, main.compiled, last.snapshot, spec, learners, files);
     const history = last.history.filter(({ stage }) => stage === undefined);
     const stages = last.history.filter(({ stage }) => stage !== undefined);
     return { ...last, history, stages, best: bestEpochs(history), files, compiled: main.compiled };
@@ -205,28 +205,6 @@ export async function evaluate(
   } finally {
     await session.close();
   }
-}
-
-/** Nets worth deploying: the leader, else the student, else every peer. */
-export function deployed(spec: Spec): readonly string[] {
-  for (const role of ["leader", "student", "peer"] as const) {
-    const found = spec.nets.filter((net) => net.role === role).map((net) => net.id);
-    if (found.length > 0) return found;
-  }
-  return spec.nets.map((net) => net.id);
-}
-
-/** Weights and running statistics of one net, under PyTorch's names; of a branch with those of its trunk. */
-export function weightsOf({ tensors, position }: Snapshot, net: string): Readonly<Record<string, NamedTensor>> {
-  const trunk = position.graph.trunks?.find(({ nets }) => nets.includes(net));
-  const owners = trunk === undefined ? [net] : [trunk.id, net];
-  return Object.fromEntries(
-    owners.flatMap((owner) =>
-      Object.entries(tensors)
-        .filter(([name]) => name.startsWith(`${owner}/`) && !name.includes("#"))
-        .map(([name, tensor]) => [name.slice(owner.length + 1), { ...tensor, data: Float32Array.from(tensor.data) }])
-    ),
-  );
 }
 
 async function openSession(
@@ -264,56 +242,6 @@ async function openBackend({ backend = "auto", threads, turbo }: TrainRunOptions
   return opened;
 }
 
-async function openData(
-  pipeline: Trainable,
-  options: TrainRunOptions,
-  report: (event: TrainEvent) => void,
-): Promise<OpenDataset> {
-  const { dataset } = pipeline;
-  if (dataset === undefined) {
-    throw new SentenceError("Cannot train: the sentence says on what, got no dataset. Add .on(cifar100()) or another.");
-  }
-  const context: LoadContext = {
-    progress: (what, fraction, note) =>
-      report({ kind: "loading", what, fraction, ...(note === undefined ? {} : { note }) }),
-    ...(options.runs === false ? {} : { cache: `${options.runs ?? "runs"}/cache` }),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-  };
-  const data = await dataset.open(context);
-  if (dataset.classes !== undefined && dataset.classes !== data.classNames.length) {
-    throw new ClassCountError(
-      `Cannot train on ${dataset.name}: it has ${dataset.classes} classes, got ${data.classNames.length} in ${data.source}.`,
-    );
-  }
-  return data;
-}
-
-/**
- * The same images, with a turn of the event loop between batches, at most every 50 ms: a backend that computes on this
- * thread would keep timers, progress and Ctrl-C waiting until the end of the epoch.
- */
-function breathing(data: OpenDataset): OpenDataset {
-  async function* turns(batches: AsyncIterable<Batch>): AsyncGenerator<Batch, void, void> {
-    let last = performance.now();
-    for await (const batch of batches) {
-      yield batch;
-      if (performance.now() - last < 50) continue;
-      await new Promise((resolve) => setTimeout(resolve, 0));
-      last = performance.now();
-    }
-  }
-  return { ...data, batches: (options) => turns(data.batches(options)) };
-}
-
-async function openFolder(pipeline: Trainable, options: TrainRunOptions): Promise<RunFolder | undefined> {
-  if (options.runs === false) return undefined;
-  if (typeof options.resume === "string") return RunFolder.existing(options.resume.replace(/\/?[^/]*$/, "") || ".");
-  const arch = [...new Set(pipeline.spec.nets.map((net) => net.arch))].join("+");
-  const roles = pipeline.spec.clauses.map((clause) => clause.method?.name ?? clause.verb);
-  const name = options.name ?? [...new Set(roles), arch, pipeline.spec.dataset?.kind ?? "data"].join("-");
-  return await RunFolder.create(options.runs ?? "runs", name);
-}
-
 async function readSnapshot(from: Snapshot | string): Promise<Snapshot> {
   if (typeof from !== "string") return from;
   const bytes = await Deno.readFile(from).catch((error) => {
@@ -322,33 +250,6 @@ async function readSnapshot(from: Snapshot | string): Promise<Snapshot> {
     );
   });
   return decodeSnapshot(bytes, from);
-}
-
-async function writeWeights(
-  folder: RunFolder,
-  compiled: Compiled,
-  result: FitResult,
-  spec: Spec,
-  learners: ReadonlySet<string>,
-  files: Record<string, string>,
-): Promise<void> {
-  // A net that a stage trained and the main training only reads is worth keeping for the next run.
-  const pretrained = compiled.plan.modules.flatMap(({ id, kind, learns }) =>
-    kind === "net" && !learns && learners.has(id) ? [id] : []
-  );
-  for (const net of new Set([...deployed(spec), ...pretrained])) {
-    const module = compiled.plan.modules.find((candidate) => candidate.id === net);
-    if (module === undefined || !(module.learns || learners.has(net))) continue;
-    const metadata = {
-      format: "pt",
-      net,
-      arch: spec.nets.find((candidate) => candidate.id === net)!.arch,
-      classes: String(compiled.plan.classes),
-      shape: compiled.plan.shape.join("x"),
-    };
-    const bytes = encodeTensors({ tensors: weightsOf(result.snapshot, net), metadata });
-    files[net] = await folder.write(`${net}.safetensors`, bytes);
-  }
 }
 
 function bestEpochs(history: readonly EpochRecord[]): Record<string, Best> {

@@ -100,7 +100,7 @@ Deno.test("okddip() refuses options out of range or unknown, peers of two sizes,
   assertThrows(
     () => okddip({ reduction: 0.5 }),
     OptionError,
-    "Cannot say okddip(): its reduction is a whole number of at least 1, got 0.5. Leave it out for 8.",
+    "Cannot say okddip(): its reduction is a whole number from 1, got 0.5. Leave it out for the default.",
   );
   assertThrows(
     () => okddip({ heads: 2 } as OkddipOptions),
@@ -116,7 +116,7 @@ Deno.test("okddip() refuses options out of range or unknown, peers of two sizes,
     () => okddip().lower(siteWith([["peer0", "peer", resnet8], ["peer1", "peer", resnet8]])),
     MissingRoleError,
     "Cannot lower okddip(): it needs a leader and at least two peers, got 2 peers and no leader. " +
-      "Start from cohort(resnet32, 4) and say leader().",
+      "Start from cohort(resnet32, 3) and say leader().",
   );
   assertThrows(() => okddip().lower(ledBy(resnet8, 1)), MissingRoleError, "got 1 peers and a leader");
 });

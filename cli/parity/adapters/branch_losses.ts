@@ -8,9 +8,10 @@ import { branches } from "../../../dsl/cohort.ts";
 import { batchNorm, globalPool, type Layer, linear, relu } from "../../../dsl/layers.ts";
 import type { LossGraph } from "../../../dsl/graph.ts";
 import { concat } from "../../../dsl/expr.ts";
-import { node, run, type Value } from "../../../dsl/value.ts";
+import { run, type Value } from "../../../dsl/value.ts";
 import { okddip } from "../../../methods/okddip.ts";
 import { one } from "../../../methods/one.ts";
+import { reshape } from "../branched.ts";
 import {
   findValue,
   type LossAdapter,
@@ -161,8 +162,4 @@ function headOf({ recorded, tensors }: LossFiles, classifier: string): Head {
       exactness: ROUNDED_INPUTS,
     }),
   };
-}
-
-function reshape(x: Value, shape: readonly number[]): Value<"tensor"> {
-  return node("reshape", "tensor", [x], { shape });
 }

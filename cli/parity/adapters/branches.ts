@@ -11,7 +11,7 @@ import type { Branches } from "../../../dsl/known.ts";
 import { run, tap } from "../../../dsl/value.ts";
 import { cl } from "../../../methods/cl.ts";
 import { one } from "../../../methods/one.ts";
-import { known, type Replay, type Scores, type StepView, total } from "../adapter.ts";
+import { addsUp, known, type Replay, type Scores, type StepView, total } from "../adapter.ts";
 import { branchesOf, each, EPSILON, type RecordedBranches, sumOf, targetsOf } from "../recorded_branches.ts";
 import { numberIn, type Trace } from "../trace_format.ts";
 
@@ -34,7 +34,7 @@ export function branchesTrace(trace: Trace): Replay | string {
     epoch: epochOf(config),
     prefixes: [["model/control_v1.", "gate/fc."], ["model/bn_v1.", "gate/bn."], ...net.prefixes(ids)],
     optimizers,
-    terms: (step) => termsOf(step, ids, kind, net.first, config["rampup"] !== undefined),
+    terms: (step) => (config["rampup"] === undefined ? termsOf : originalTerms(trace))(step, ids, kind, net.first),
     scores: (key) => scoresOf(key, ids, kind === "cl" ? imitation.map((name) => `target/${name}`) : undefined),
   };
 }
@@ -82,29 +82,55 @@ function graphOf(
   return { ...graph, aux, watches: [{ name: "gate", value }] };
 }
 
-function termsOf(
-  step: StepView,
-  ids: readonly string[],
-  kind: Kind,
-  first: number,
-  original: boolean,
-): Readonly<Record<string, number>> {
-  const supervised = ids.map((id) => `${id}/ce`);
+type Terms = (step: StepView, ids: readonly string[], kind: Kind, first: number) => Readonly<Record<string, number>>;
+
+/** Terms of the OKDDip repository, which weighs the sum of its divergences. */
+const termsOf: Terms = (step, ids, kind, first) => {
   const imitation = kind === "ind" ? [] : ids.map((id) => `${id}/${kind}`);
   const mixed = kind === "one" ? ["ensemble/ce"] : [];
-  const own = each(step, [
-    ...supervised.map((name, i) => [`branch${i + first}_ce`, name] as const),
+  return known({
+    ...ownTerms(step, ids, imitation, first),
+    ...each(step, mixed.map((name) => ["gate_ce", name] as const)),
+    loss_true: total(step, [...ids.map((id) => `${id}/ce`), ...mixed]),
+    loss_group: sumOf(step, imitation),
+    total: total(step),
+  });
+};
+
+/** Terms of ONE's own code. Whether its divergences have their weight shows in the recording's sum. */
+function originalTerms(trace: Trace): Terms {
+  const branches = Object.keys(trace.iterations[0]?.terms ?? {}).filter((name) => /^branch\d+_kl$/.test(name));
+  const weighted = {
+    all: addsUp(trace, ["loss_cross", "loss_kl"], "total"),
+    each: addsUp(trace, ["loss_cross", ...branches], "total"),
+  };
+  return (step, ids, kind, first) => {
+    const imitation = ids.map((id) => `${id}/${kind}`);
+    const own = ownTerms(step, ids, imitation, first);
+    const divergences = imitation.map((name, i) => [`branch${i + first}_kl`, step.terms[name]!] as const);
+    return known({
+      ...own,
+      ...(weighted.each ? Object.fromEntries(divergences) : {}),
+      ...each(step, [["ensemble_ce", "ensemble/ce"]]),
+      loss_cross: total(step, [...ids.map((id) => `${id}/ce`), "ensemble/ce"]),
+      loss_kl: weighted.all ? total(step, imitation) : sumOf(step, imitation),
+      consistency_weight: step.weights[imitation[0]!]!,
+      total: total(step),
+    });
+  };
+}
+
+/** Every branch's cross-entropy and divergence, without weights. */
+function ownTerms(
+  step: StepView,
+  ids: readonly string[],
+  imitation: readonly string[],
+  first: number,
+): Readonly<Record<string, number | undefined>> {
+  return each(step, [
+    ...ids.map((id, i) => [`branch${i + first}_ce`, `${id}/ce`] as const),
     ...imitation.map((name, i) => [`branch${i + first}_kl`, name] as const),
   ]);
-  const sums = original
-    ? {
-      loss_cross: total(step, [...supervised, ...mixed]),
-      loss_kl: total(step, imitation),
-      consistency_weight: step.weights[imitation[0]!]!,
-    }
-    : { loss_true: total(step, [...supervised, ...mixed]), loss_group: sumOf(step, imitation) };
-  const ensemble = each(step, mixed.map((name) => [original ? "ensemble_ce" : "gate_ce", name] as const));
-  return known({ ...own, ...sums, ...ensemble, total: total(step) });
 }
 
 function scoresOf(key: string, ids: readonly string[], targets: readonly string[] | undefined): Scores | undefined {

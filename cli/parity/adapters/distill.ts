@@ -6,9 +6,10 @@
 
 import type { Arch } from "../../../dsl/arch.ts";
 import { teacher } from "../../../dsl/cohort.ts";
+import { add } from "../../../dsl/expr.ts";
 import type { LossGraph, Watch } from "../../../dsl/graph.ts";
 import type { Method } from "../../../dsl/method.ts";
-import { logits } from "../../../dsl/value.ts";
+import { logits, type Value } from "../../../dsl/value.ts";
 import { crd } from "../../../methods/crd.ts";
 import { ab } from "../../../methods/ab.ts";
 import { at } from "../../../methods/at.ts";
@@ -22,7 +23,7 @@ import { pkt } from "../../../methods/pkt.ts";
 import { rkd } from "../../../methods/rkd.ts";
 import { sp } from "../../../methods/sp.ts";
 import { vid } from "../../../methods/vid.ts";
-import { known, netOf, type Replay, type StepView, total, unweighted } from "../adapter.ts";
+import { featureOf, known, netOf, type Replay, type StepView, total, unweighted, withStem } from "../adapter.ts";
 import { ROUNDED_INPUTS } from "../rules.ts";
 import { numberIn, type Trace } from "../trace_format.ts";
 import { crdConstants, crdPrefixes, crdReplay } from "./crd.ts";
@@ -40,6 +41,8 @@ interface Recorded {
   readonly exactness?: number;
   /** What the recording has beside the usual. */
   readonly more?: (trace: Trace) => Partial<Replay>;
+  /** The spots that it looks at, where the recording says which. */
+  readonly spots?: (trace: Trace, arch: Arch) => readonly (string | undefined)[];
   /** The loss of the initial stage, from the terms of a step of it. */
   readonly stageTerms?: NonNullable<Replay["stageTerms"]>;
   /** Whether the stage runs all of the student in train mode, so that statistics move that its loss does not read. */
@@ -59,10 +62,11 @@ const methods: Readonly<Record<string, Recorded>> = {
   similarity: { use: (told) => sp(told) },
   rkd: { use: (told) => rkd(told), exactness: SMALL_DIFFERENCES },
   hint: {
-    use: (told, { config }, nets) => {
-      const [ofTeacher, ofStudent] = nets.map((arch) => hintSpot(arch, numberIn(config, "hint_layer")));
+    use: (told, trace, nets) => {
+      const [ofTeacher, ofStudent] = nets.map((arch) => hintOf(trace, arch));
       return fitnet({ ...told, at: [{ teacher: ofTeacher!, student: ofStudent! }] });
     },
+    spots: (trace, arch) => [hintOf(trace, arch)],
     prefixes: () => [["regress_s/", "student_fitnet/"]],
   },
   correlation: {
@@ -84,6 +88,8 @@ const methods: Readonly<Record<string, Recorded>> = {
     use: (told) => ft(told),
     prefixes: () => [["translator/", "student_ft/"], ["paraphraser/", "student_ft_paraphraser/"]],
     stageTerms: (step) => ({ init_loss: total(step) }),
+    // The release has a rate of its own for its small nets, and the run's for others.
+    more: ({ optimizers }) => ({ stageRates: [0.01, ...Object.values(optimizers).map(({ lr }) => lr)] }),
   },
   pkt: { use: (told) => pkt(told), exactness: SMALL_DIFFERENCES },
   nst: { use: (told) => nst(told) },
@@ -101,15 +107,14 @@ export const distilled: readonly string[] = Object.keys(methods);
 /** Replays traces of a distiller. */
 export function distillTrace(trace: Trace): Replay | string {
   const { config } = trace;
-  const [master, pupil] = [netOf(trace, "teacher"), netOf(trace, "student")];
-  if (typeof master === "string") return master;
-  if (typeof pupil === "string") return pupil;
-  if (
-    trace.method === "hint" && [master, pupil].some((arch) => hintSpot(arch, numberIn(config, "hint_layer")) === "")
-  ) {
-    return `hints at feature ${config["hint_layer"]} do not exist yet`;
-  }
-  const { use, prefixes, exactness, more, stageTerms, stageOfAll = false } = methods[trace.method]!;
+  const [ofTeacher, ofStudent] = [netOf(trace, "teacher"), netOf(trace, "student")];
+  if (typeof ofTeacher === "string") return ofTeacher;
+  if (typeof ofStudent === "string") return ofStudent;
+  const { use, prefixes, exactness, more, spots, stageTerms, stageOfAll = false } = methods[trace.method]!;
+  const [master, pupil] = [ofTeacher, ofStudent].map((arch) => withStem(arch, spots?.(trace, arch) ?? [])) as [
+    Arch,
+    Arch,
+  ];
   const [ce, alpha, weight] = ["gamma", "alpha", "beta"].map((name) => numberIn(config, name)) as [
     number,
     number,
@@ -120,13 +125,18 @@ export function distillTrace(trace: Trace): Replay | string {
     .use(use({ weight, ce }, trace, [master, pupil]));
   const graph = sentence.lower();
   const divergence = graph.terms.find(({ name }) => name === "student/kd")!;
-  const own = graph.terms.map(({ name }) => name).filter((name) => !["student/ce", "student/kd"].includes(name));
-  // A weight of 0 would hide the divergence, which the recording shows all the same.
-  const watch: Watch = { name: "kl", value: divergence.loss };
+  const own = graph.terms.filter(({ name }) => !["student/ce", "student/kd"].includes(name)).map(({ loss }): Value =>
+    loss
+  );
+  // A weight of 0 would hide them, but the recording shows them all the same.
+  const watches: readonly Watch[] = [
+    { name: "kl", value: divergence.loss },
+    ...(own.length === 0 ? [] : [{ name: "kd", value: own.reduce(add) }]),
+  ];
   return {
     sentence,
     ...(exactness === undefined ? {} : { exactness }),
-    graph: { ...(stageOfAll ? forwardingAll(graph) : graph), watches: [...graph.watches, watch] },
+    graph: { ...(stageOfAll ? forwardingAll(graph) : graph), watches: [...graph.watches, ...watches] },
     epoch: 1,
     prefixes: [["student/", "student/"], ["teacher/", "teacher/"], ...(prefixes?.([master, pupil]) ?? [])],
     optimizers: { student: Object.keys(trace.optimizers)[0]! },
@@ -134,7 +144,7 @@ export function distillTrace(trace: Trace): Replay | string {
       known({
         ce: unweighted(step, "student/ce"),
         kl: step.watched("kl"),
-        kd: weight === 0 ? undefined : total(step, own) / weight,
+        kd: own.length === 0 ? 0 : step.watched("kd"),
         total: total(step),
       }),
     scores: (key) => (key === "student" || key === "teacher" ? { of: [key], as: "one" } : undefined),
@@ -150,7 +160,7 @@ function forwardingAll(graph: LossGraph): LossGraph {
   return { ...graph, stages };
 }
 
-/** The spot behind f[index] of a recording, whose f[0] is the stem; empty where that is none. */
-function hintSpot({ spots }: Arch, index: number): string {
-  return spots[index - 1] ?? "";
+/** The spot that a hint is given at. */
+function hintOf({ config }: Trace, arch: Arch): string | undefined {
+  return featureOf(arch, numberIn(config, "hint_layer"));
 }

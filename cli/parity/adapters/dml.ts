@@ -10,10 +10,9 @@ import type { LossGraph, Watch } from "../../../dsl/graph.ts";
 import type { Value } from "../../../dsl/value.ts";
 import { dml } from "../../../methods/dml.ts";
 import { archOf, known, type Replay, total, unweighted } from "../adapter.ts";
+import { withBlocks } from "../model_nets.ts";
+import { EPSILON, tensorsOf } from "../recorded_branches.ts";
 import { numberIn, type Trace } from "../trace_format.ts";
-
-/** Added to target probabilities in that repository. */
-const EPSILON = 1e-7;
 
 /** Replays traces of deep mutual learning. */
 export function dmlTrace(trace: Trace): Replay | string {
@@ -21,7 +20,7 @@ export function dmlTrace(trace: Trace): Replay | string {
   if (model?.family !== "independent_members" || model.base === undefined || model.members === undefined) {
     return "only independent members of one kind exist";
   }
-  const arch = archOf(model.base);
+  const arch = archOf(withBlocks(model.base, tensorsOf(trace.init, "model/stu0.")));
   if (typeof arch === "string") return arch;
   const pairwise = trace.config["pairwise"] === true;
   const members = Array.from({ length: model.members }, (_, i) => i);

@@ -9,13 +9,12 @@ import { kd } from "../../../methods/kd.ts";
 import { known, netOf, type Replay, total, unweighted } from "../adapter.ts";
 import { numberIn, type Trace } from "../trace_format.ts";
 
-/** Replays traces of knowledge distillation: gamma · CE + alpha · T² · KL, and no further loss (`beta` is 0). */
+/** Replays traces of knowledge distillation: gamma · CE + alpha · T² · KL; what `beta` multiplies is always 0. */
 export function kdTrace(trace: Trace): Replay | string {
   const { config } = trace;
   const [master, pupil] = [netOf(trace, "teacher"), netOf(trace, "student")];
   if (typeof master === "string") return master;
   if (typeof pupil === "string") return pupil;
-  if (numberIn(config, "beta") !== 0) return "a further loss beside the divergence does not exist yet";
   const method = kd({
     temperature: numberIn(config, "T"),
     weight: numberIn(config, "alpha"),

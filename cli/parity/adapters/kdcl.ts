@@ -13,7 +13,7 @@ import { constant, labels, node, type Value } from "../../../dsl/value.ts";
 import type { EnsembleTarget } from "../../../dsl/verbs/ensemble_target.ts";
 import { kdcl, type KdclOptions } from "../../../methods/kdcl.ts";
 import type { Numbers } from "../../../runtime/backend/backend.ts";
-import { known, netOf, type Replay, type StepView, total, unweighted } from "../adapter.ts";
+import { addsUp, known, netOf, type Replay, type StepView, total, unweighted } from "../adapter.ts";
 import { findValue, type LossAdapter, lossOf, runs, shapeOf, tapsOnly, termOf } from "../loss_adapter.ts";
 import type { LossFiles } from "../loss_format.ts";
 import { numberIn, type Trace } from "../trace_format.ts";
@@ -46,7 +46,7 @@ export function kdclTrace(trace: Trace): Replay | string {
   const graph = sentence.lower();
   const peers = nets.map((_, i) => `peer${i}`);
   const shown = shownValues(graph, target);
-  const factored = isFactored(trace, nets);
+  const factored = addsUp(trace, [`${nets[0]}_ce`, `${nets[0]}_kl`], `${nets[0]}_total`);
   return {
     sentence,
     graph: {
@@ -88,11 +88,6 @@ function termsOf(step: StepView, nets: readonly string[], factored: boolean): Re
       [`${name}_total`, total(step, [ce, kl])],
     ];
   })));
-}
-
-function isFactored({ iterations }: Trace, [net]: readonly string[]): boolean {
-  const { [`${net}_ce`]: ce = 0, [`${net}_kl`]: kl = 0, [`${net}_total`]: sum = 0 } = iterations[0]?.terms ?? {};
-  return Math.abs(ce + kl - sum) < 1e-4 * Math.abs(sum);
 }
 
 /** The target, and what decided it. */

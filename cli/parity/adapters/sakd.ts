@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { Arch } from "../../../dsl/arch.ts";
 import { teacher } from "../../../dsl/cohort.ts";
 import { add } from "../../../dsl/expr.ts";
 import type { LossGraph, Watch } from "../../../dsl/graph.ts";
@@ -20,7 +19,7 @@ import { pkt } from "../../../methods/pkt.ts";
 import { rkd } from "../../../methods/rkd.ts";
 import { sakd } from "../../../methods/sakd.ts";
 import { sp } from "../../../methods/sp.ts";
-import { netOf, type Replay, type StepView } from "../adapter.ts";
+import { featureOf, netOf, type Replay, type StepView, withStem } from "../adapter.ts";
 import { tensorOf, type Tensors } from "../files.ts";
 import { numberIn, type Trace } from "../trace_format.ts";
 import { crdConstants, crdPrefixes, crdReplay } from "./crd.ts";
@@ -63,15 +62,20 @@ const distillers: Readonly<Record<string, Recorded>> = {
 /** Replays traces of spot-adaptive distillation and of its two ablations. */
 export function sakdTrace(trace: Trace): Replay | string {
   const { config } = trace;
-  const [master, pupil] = [netOf(trace, "teacher"), netOf(trace, "student")];
-  if (typeof master === "string") return master;
-  if (typeof pupil === "string") return pupil;
+  const [ofTeacher, ofStudent] = [netOf(trace, "teacher"), netOf(trace, "student")];
+  if (typeof ofTeacher === "string") return ofTeacher;
+  if (typeof ofStudent === "string") return ofStudent;
   const recorded = distillers[String(config["routing"])];
   if (recorded === undefined) return `the distiller ${config["routing"]} under SAKD is not compared yet`;
   const variant = trace.method === "SAKD" ? "adaptive" : trace.method === "SAKD-reverse" ? "reverse" : "random";
   const weight = numberIn(config, "beta");
   const layers = (config["layers"] as unknown as readonly number[]).slice(1, -1);
-  const spots = layers.map((layer) => ({ teacher: spotAt(master, layer), student: spotAt(pupil, layer) }));
+  const spots = layers.map((layer) => ({
+    teacher: featureOf(ofTeacher, layer)!,
+    student: featureOf(ofStudent, layer)!,
+  }));
+  const master = withStem(ofTeacher, spots.map((pair) => pair.teacher));
+  const pupil = withStem(ofStudent, spots.map((pair) => pair.student));
   const method = sakd(recorded.use(weight, spots, config), {
     variant,
     gamma: numberIn(config, "gamma"),
@@ -112,13 +116,6 @@ export function sakdTrace(trace: Trace): Replay | string {
     ...recorded.more?.(config),
     inputs: (tensors, k) => ({ ...recorded.more?.(config).inputs?.(tensors, k), ...noiseOf(tensors, k, random) }),
   };
-}
-
-/** The spot behind f[index] of a recording, whose f[0] is the stem and whose last is the embedding. */
-function spotAt({ spots }: Arch, index: number): string {
-  const last = spots.length + 1;
-  const position = index < 0 ? index + last + 1 : index;
-  return position === last ? "embedding" : spots[position - 1]!;
 }
 
 function noiseOf(tensors: Tensors, iteration: number, random: boolean): Readonly<Record<string, Float32Array>> {

@@ -13,6 +13,7 @@ import { abLoss } from "../../../methods/ab.ts";
 import { fspLoss } from "../../../methods/fsp.ts";
 import { ft } from "../../../methods/ft.ts";
 import { findValue, type LossAdapter, type LossReplay, recordedInput, shapeOf, tapsOnly } from "../loss_adapter.ts";
+import { tensorOf } from "../files.ts";
 import type { LossFiles } from "../loss_format.ts";
 import { numberIn } from "../trace_format.ts";
 import { distilled } from "./zoo.ts";
@@ -38,8 +39,12 @@ export const stagedLosses: Readonly<Record<string, LossAdapter>> = {
     return { ...replay, outputs: { factor_s: factor("student_ft"), factor_t: factor("student_ft_paraphraser") } };
   },
   FT_paraphraser: (files) => {
-    const arch = tapsOnly([shapeOf(files, "t")[1]!]);
-    const { aux } = teacher(arch).student({ ...arch, name: "student" }).use(ft<"f0">({ at: ["f0"] })).lower();
+    const channels = shapeOf(files, "t")[1]!;
+    const arch = tapsOnly([channels]);
+    // Its configuration does not say what share of the channels a factor has.
+    const [factor = NaN] = tensorOf(files.tensors, "param/paraphraser/encoder.3.weight").shape;
+    const method = ft<"f0">({ share: Math.min(1, (factor + 0.5) / channels), at: ["f0"] });
+    const { aux } = teacher(arch).student({ ...arch, name: "student" }).use(method).lower();
     const map = recordedInput("t", "map");
     // The recording asks for the gradient of what is paraphrased, not of the target.
     const made = run("student_ft_paraphraser", "map", { to: "map", input: map });

@@ -5,6 +5,7 @@ import { meanAll, square } from "../../../dsl/expr.ts";
 import { type LossGraph, mergeGraphs, type Trunk } from "../../../dsl/graph.ts";
 import { logits, stop, tap } from "../../../dsl/value.ts";
 import { supervision, term } from "../../../dsl/losses.ts";
+import { method } from "../../../dsl/method.ts";
 import { ffl } from "../../../methods/ffl.ts";
 import { okddip } from "../../../methods/okddip.ts";
 import { one } from "../../../methods/one.ts";
@@ -189,6 +190,16 @@ Deno.test("parameterCount() of a branch is that of the deployed net", () => {
     0,
   );
   assertEquals(2 * parameterCount(compiled, "peer0") - parameterCount(compiled, "trunk"), total);
+});
+
+Deno.test("a stage before the main training knows the trunk, and its branches learn as one group", () => {
+  const early = method("early", {}, { needs: { peer: [] } }, ({ peers }) => ({
+    stages: [{ name: "early", epochs: 1, graph: mergeGraphs([{ terms: peers.map((peer) => supervision(peer)) }]) }],
+  }));
+  const [stage] = branches(tiny, 2, { from: "layer2" }).use(early).lower().stages!;
+  assertEquals(stage!.graph.terms.map(({ learners }) => learners), [["trunk"], ["trunk"]]);
+  const compiled = compileTiny(withGraph(two, () => stage!.graph));
+  assertEquals(compiled.parameters.map(({ name }) => name), compileTiny(two).parameters.map(({ name }) => name));
 });
 
 Deno.test("one setting of an optimizer belongs to the trunk, none to a branch", () => {

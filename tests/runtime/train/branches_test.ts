@@ -8,7 +8,8 @@ import { okddip } from "../../../methods/okddip.ts";
 import { one } from "../../../methods/one.ts";
 import { reference } from "../../../runtime/backend/reference/reference.ts";
 import { decodeTensors } from "../../../runtime/train/safetensors.ts";
-import { evaluate, train, type Trainable, weightsOf } from "../../../runtime/train/train.ts";
+import { weightsOf } from "../../../runtime/train/run_files.ts";
+import { evaluate, train, type Trainable } from "../../../runtime/train/train.ts";
 import { tiny } from "../fixtures.ts";
 
 const dataset = synthetic({ classes: 3, shape: [3, 6, 6], train: 14, test: 7 });

@@ -21,8 +21,8 @@ import {
   type TrainEvent,
   type TrainResult,
   type TrainRunOptions,
-  weightsOf,
 } from "../../../runtime/train/train.ts";
+import { weightsOf } from "../../../runtime/train/run_files.ts";
 import { plain, tiny } from "../fixtures.ts";
 
 const dataset = synthetic({ classes: 3, shape: [3, 6, 6], train: 14, test: 7 });

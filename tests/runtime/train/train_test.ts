@@ -7,7 +7,8 @@ import { reference } from "../../../runtime/backend/reference/reference.ts";
 import { RunFolder } from "../../../runtime/train/run_folder.ts";
 import { decodeTensors } from "../../../runtime/train/safetensors.ts";
 import { decodeSnapshot } from "../../../runtime/train/snapshot.ts";
-import { evaluate, train, type Trainable, type TrainRunOptions, weightsOf } from "../../../runtime/train/train.ts";
+import { weightsOf } from "../../../runtime/train/run_files.ts";
+import { evaluate, train, type Trainable, type TrainRunOptions } from "../../../runtime/train/train.ts";
 import { plain, tiny } from "../fixtures.ts";
 
 const dataset = synthetic({ classes: 3, shape: [3, 6, 6], train: 14, test: 7 });

@@ -4,15 +4,10 @@ import { solo, teacher } from "../../../dsl/cohort.ts";
 import { CheckpointError, UnknownNameError } from "../../../dsl/errors.ts";
 import { kd } from "../../../methods/kd.ts";
 import { reference } from "../../../runtime/backend/reference/reference.ts";
+import { weightsOf } from "../../../runtime/train/run_files.ts";
 import { encodeTensors, type NamedTensor } from "../../../runtime/train/safetensors.ts";
 import { encodeSnapshot } from "../../../runtime/train/snapshot.ts";
-import {
-  train,
-  type Trainable,
-  type TrainResult,
-  type TrainRunOptions,
-  weightsOf,
-} from "../../../runtime/train/train.ts";
+import { train, type Trainable, type TrainResult, type TrainRunOptions } from "../../../runtime/train/train.ts";
 import { plain, tiny } from "../fixtures.ts";
 
 const dataset = synthetic({ classes: 3, shape: [3, 6, 6], train: 8, test: 4 });
