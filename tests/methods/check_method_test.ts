@@ -56,6 +56,7 @@ const sentences = {
     cohort(wide, 3).leader().use(ours.okddip()),
   ],
   one: [shared.use(ours.one())],
+  online: [cohort(tiny, 2).use(ours.online(ours.at()))],
   pkt: [pair.use(ours.pkt())],
   reviewkd: [pair.use(ours.reviewkd())],
   rkd: [pair.use(ours.rkd())],
