@@ -36,6 +36,7 @@ import {
   synthetic,
   tinyImagenet,
   withLimit,
+  withSplit,
 } from "./datasets/mod.ts";
 import { fromRecorded } from "./datasets/recorded.ts";
 import { builtinMethods } from "./methods/mod.ts";
@@ -170,7 +171,8 @@ export type Rebinding = Partial<
  * refused in the verb's own words.
  *
  * - `net`: every net gets that architecture, built in or one of the sentence's own.
- * - `dataset`: a name or a path; whatever class counts the sentence was bound to are released.
+ * - `dataset`: a name or a path; whatever class counts the sentence was bound to are released. Where the sentence splits
+ *   off a validation part, so it is here: the same share, or a tenth where it says a number of images.
  * - `limit`: the first images of the training set, classes balanced; the held-out images stay.
  * - `epochs`: milestones of the learning rate keep their place in the run (after half and three quarters, unless the
  *   sentence has others); warm-ups, which are counted in epochs, stay as they are. `pretrain()` is made longer or shorter
@@ -253,9 +255,16 @@ function released(archs: Readonly<Record<string, Arch>>): Readonly<Record<string
 }
 
 function datasetOf(said: Dataset | undefined, flags: Rebinding): Dataset | undefined {
-  const chosen = flags.dataset === undefined ? said : dataset(flags.dataset);
+  const chosen = flags.dataset === undefined ? said : validated(dataset(flags.dataset), said?.options ?? {});
   const fetched = flags.download === true && chosen !== undefined ? downloaded(chosen) : chosen;
   return fetched === undefined || flags.limit === undefined ? fetched : withLimit(fetched, flags.limit);
+}
+
+/** A dataset with a validation part of the share that another has. */
+function validated(chosen: Dataset, { validation, splitSeed }: Dataset["options"]): Dataset {
+  if (typeof validation !== "number") return chosen;
+  const seed = typeof splitSeed === "number" ? { seed: splitSeed } : {};
+  return withSplit(chosen, { validation: validation < 1 ? validation : 0.1, ...seed });
 }
 
 const fetching = { fashion_mnist: fashionMnist, cifar10, cifar100, cinic10, tiny_imagenet: tinyImagenet };

@@ -19,6 +19,7 @@ import {
   UnknownSpotError,
   withClasses,
   withLimit,
+  withSplit,
 } from "../../mod.ts";
 import type { AnyPipeline, PretrainOptions } from "../../mod.ts";
 
@@ -111,4 +112,14 @@ Deno.test("builtins give back every dataset a spec can record, with its options"
     const { spec } = solo(resnet8).on(dataset);
     assertEquals(parseSpec(JSON.stringify(spec), builtins).spec, spec);
   }
+});
+
+Deno.test("rebind() to another dataset splits off a validation part where the sentence does", () => {
+  const options = (validation: number) => {
+    const said = cohort("resnet8×2").mutual().on(withSplit(synthetic({ classes: 10 }), { validation, seed: 4 }));
+    const { validation: share, splitSeed } = rebind(said, { dataset: "digits" }).dataset!.options;
+    return [share, splitSeed];
+  };
+  assertEquals([options(0.2), options(50)], [[0.2, 4], [0.1, 4]]);
+  assertEquals(rebind(cohort("resnet8×2").mutual(), { dataset: "digits" }).dataset!.options["validation"], undefined);
 });
